@@ -1,0 +1,288 @@
+"""The enricher: gives a record the meaning of its SIP code, as a dict, as JSON bytes or as MessagePack bytes."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import msgspec
+
+from enricher.catalog import load_catalog
+from enricher.errors import SettingsError
+from enricher.json_record import JsonRecord, merge, open_text, splice
+from enricher.lookup import FIELDS, Call, Explanation, Lookup
+from enricher.profiles import MISSING, Found, Get, Path, Profile, Profiles, Reader, load_profiles
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    File = str | PathLike[str]
+
+_T = TypeVar("_T")
+
+# Texts are free and an attacker chooses them: a full cache is emptied, a long text never goes in.
+CACHE_ENTRIES = 16384
+CACHED_LENGTH = 512
+
+
+class Added(msgspec.Struct, frozen=True, eq=False):
+    """What an explanation adds to a record.
+
+    Args:
+        explanation: None for a record that is no call log.
+        json: the members with a comma before them, ready to be spliced in; b"" adds nothing.
+        values: the JSON value of each key, for records that have some of them.
+        msgpack: the keys and values as MessagePack.
+        count: how many members are added at the top level.
+        line_end: what ends a line to which they are added, from the record's last brace on.
+    """
+
+    explanation: Explanation | None
+    json: bytes = b""
+    values: dict[str, bytes] = {}
+    msgpack: bytes = b""
+    count: int = 0
+    line_end: bytes = b"}\n"
+
+
+class Enriched(NamedTuple):
+    """An enriched record, and what was added; `conflict` if the target key holds something that is no object."""
+
+    record: bytes
+    added: Added
+    conflict: bool = False
+
+
+NOTHING = Added(None)
+
+
+class Enricher:
+    """Gives records the meaning of their SIP code.
+
+    Args:
+        catalog: TOML files that are laid over the built-in catalog.
+        profiles: names of the profiles to use; None decides per record.
+        profile_files: TOML files with a profile each.
+        custom: one profile more, made by `custom_profile`; it is used alone unless others are named.
+        guess: whether aliases that are only plausible are used.
+        target: the key of the object that is added.
+        fields: which of the ten keys are added.
+        flat: whether they are added at the top level, as `<target>_<key>`.
+
+    Raises:
+        SettingsError: with every setting that is wrong.
+    """
+
+    def __init__(
+        self,
+        *,
+        catalog: Sequence["File"] = (),
+        profiles: Sequence[str] | None = None,
+        profile_files: Sequence["File"] = (),
+        custom: Profile | None = None,
+        guess: bool = False,
+        target: str = "sip",
+        fields: Sequence[str] = FIELDS,
+        flat: bool = False,
+    ) -> None:
+        problems: list[str] = [*check_fields(fields), *check_target(target)]
+        loaded = _collect(problems, lambda: load_catalog(catalog, guess=guess))
+        found = _collect(problems, lambda: _profiles(profiles, profile_files, custom))
+        if problems or loaded is None or found is None:
+            raise SettingsError(problems)
+        self.catalog = loaded
+        self.profiles = found
+        self.target = target
+        self.flat = flat
+        self.fields = tuple(key for key in FIELDS if key in fields)
+        self._lookup = Lookup(loaded)
+        self._explanations: dict[Call, Explanation] = {}
+        self._added: dict[tuple[Any, ...], Added] = {}
+
+    # Effects on one record
+
+    def lookup(
+        self, code: Any, reason: str | None = None, initiator: str | None = None, *, connected: bool | None = None
+    ) -> Explanation:
+        """Return what the catalog says of a code, a reason text and an initiator.
+
+        Args:
+            code: a number or a text such as `"sip:486"`.
+            initiator: System, Origination, Destination, or a word or number that the generic profile knows.
+            connected: whether the call was connected, where that is known.
+        """
+        record = {"sip_code": code, "sip_reason": reason, "disconnect_initiator": initiator}
+        found = _generic().read(lambda path: record.get(path[0], MISSING))
+        return self._lookup.explain(
+            Call(code=found.code, reason=found.reason, initiator=found.initiator, connected=connected)
+        )
+
+    def enrich(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a copy of the record with the meaning of its SIP code; a stranger's copy has nothing added."""
+        _, added = self.explain(lambda path: _get(record, path), record.keys())
+        return self._merged(record, added)
+
+    def enrich_json(self, record: bytes) -> bytes:
+        """Return the JSON object with the meaning of its SIP code; all other bytes stay.
+
+        Raises:
+            InvalidRecord: the bytes are no JSON object.
+        """
+        return self.process_json(record).record
+
+    def enrich_msgpack(self, record: bytes) -> bytes:
+        """Return the MessagePack map with the meaning of its SIP code; all other bytes stay.
+
+        Raises:
+            InvalidRecord: the bytes are no single MessagePack map.
+        """
+        from enricher.msgpack_record import process
+
+        return process(self, record).record
+
+    # The pieces that streams use
+
+    def process_json(self, line: bytes, trace: Callable[[Get], Get] | None = None) -> Enriched:
+        """Enrich one JSON record and say what was added.
+
+        Args:
+            trace: wraps the function that reads values, to see which ones decide.
+        """
+        record = JsonRecord(line)
+        get, keys = (trace(record.get), None) if trace else (record.get, record.keys)
+        _, added = self.explain(get, keys, record.get)
+        if not added.count:
+            return Enriched(line, added)
+        if self.flat:
+            fresh = {key: value for key, value in added.values.items() if key not in record.keys}
+            if len(fresh) == len(added.values):
+                return Enriched(splice(line, added.json), added)
+            return Enriched(splice(line, b"".join(b',"%b":%b' % (k.encode(), v) for k, v in fresh.items())), added)
+        if self.target not in record.keys:
+            return Enriched(splice(line, added.json), added)
+        merged = merge(line, self.target, added.values)
+        return Enriched(line, added, conflict=True) if merged is None else Enriched(merged, added)
+
+    def explain(
+        self, get: Get, keys: Collection[str] | None = None, get_evidence: Get | None = None
+    ) -> tuple[Found | None, Added]:
+        """Return what was read and what it means.
+
+        Args:
+            get: reads the value at a path.
+            keys: the record's top-level keys, where they are known.
+            get_evidence: reads connect evidence, if another function is to.
+        """
+        claimed = self.profiles.find(get, self._lookup.knows_text, keys)
+        if claimed is None:
+            return None, NOTHING
+        reader, found = claimed
+        call = Call(
+            code=found.code,
+            reason=found.reason,
+            initiator=found.initiator,
+            system=found.profile.system,
+            final=found.call,
+        )
+        explanation = self._explained(call)
+        if explanation.evidence:
+            connected = reader.connected(get_evidence or get)
+            if connected is not None:
+                explanation = self._explained(msgspec.structs.replace(call, connected=connected))
+        return found, self.added(explanation)
+
+    def added(self, explanation: Explanation) -> Added:
+        """Return what an explanation adds; equal explanations give the same object."""
+        identity = tuple(getattr(explanation, key) for key in (*FIELDS, "evidence"))
+        added = self._added.get(identity)
+        if added is None:
+            added = self._added[identity] = self._new_added(explanation)
+        return added
+
+    def _explained(self, call: Call) -> Explanation:
+        cached = self._explanations.get(call)
+        if cached is not None:
+            return cached
+        explanation = self._lookup.explain(call)
+        if len(call.reason or "") <= CACHED_LENGTH:
+            if len(self._explanations) >= CACHE_ENTRIES:
+                self._explanations.clear()
+            self._explanations[call] = explanation
+        return explanation
+
+    def _new_added(self, explanation: Explanation) -> Added:
+        chosen = {key: value for key in self.fields if (value := getattr(explanation, key))}
+        prefix = f"{self.target}_" if self.flat else ""
+        chosen = {prefix + key: value for key, value in chosen.items()}
+        if not chosen:
+            return Added(explanation)
+        values = {key: msgspec.json.encode(value) for key, value in chosen.items()}
+        top = chosen if self.flat else {self.target: chosen}
+        packed = b"".join(msgspec.msgpack.encode(item) for member in top.items() for item in member)
+        json = b"," + msgspec.json.encode(top)[1:-1]
+        return Added(explanation, json, values, packed, len(top), json + b"}\n")
+
+    def _merged(self, record: Mapping[str, Any], added: Added) -> dict[str, Any]:
+        result = dict(record)
+        values = {key: msgspec.json.decode(value) for key, value in added.values.items()}
+        if self.flat:
+            return result | {key: value for key, value in values.items() if key not in result}
+        existing = result.get(self.target, {})
+        if values and isinstance(existing, Mapping):
+            result[self.target] = {**existing, **values}
+        return result
+
+
+def _get(record: Any, path: Path) -> Any:
+    value = record
+    for key in path:
+        if isinstance(value, str):
+            value = open_text(value)
+        if not isinstance(value, Mapping) or key not in value:
+            return MISSING
+        value = value[key]
+    return value
+
+
+def check_fields(fields: Sequence[str]) -> list[str]:
+    """Return what is wrong with a choice of fields."""
+    unknown = [key for key in fields if key not in FIELDS]
+    if fields and not unknown:
+        return []
+    came = ", ".join(map(repr, unknown)) or "none"
+    return [f"fields: expected some of {', '.join(FIELDS)}, got {came}{nearest(unknown[:1], FIELDS)}"]
+
+
+def check_target(target: str) -> list[str]:
+    """Return what is wrong with a target key."""
+    if target and target.isprintable() and not set(target) & set('"\\.'):
+        return []
+    return [f"target: expected a key without dots, quotes and backslashes, got {target!r}"]
+
+
+def nearest(names: Sequence[str], known: Collection[str]) -> str:
+    """Return a hint at the known name that is nearest to the first of the names, "" where none is near."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(names[0], known, 1) if names else []
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _collect(problems: list[str], load: Callable[[], _T]) -> _T | None:
+    """Return what loads, or keep its problems."""
+    try:
+        return load()
+    except SettingsError as error:
+        problems += error.problems
+        return None
+
+
+def _profiles(names: Sequence[str] | None, files: Sequence["File"], custom: Profile | None) -> Profiles:
+    if custom is None:
+        return load_profiles(names, files=files)
+    named = load_profiles(names, files=files).readers if names else ()
+    return Profiles([Reader(custom, auto=False), *named])
+
+
+@cache
+def _generic() -> Reader:
+    return load_profiles(["generic"]).readers[0]

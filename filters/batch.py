@@ -1,0 +1,45 @@
+"""What flows from a source through the enricher to a sink."""
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import msgspec
+
+
+def _nobody() -> None:
+    """Acknowledge to nobody."""
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """Records that travel together.
+
+    Args:
+        data: whole lines, each with its newline; or the head of one line that was too long; b"" when only time passed.
+        length: how long that line was, 0 for whole lines.
+        origin: the path of the file that they are from, "" for others.
+        ack: called when a sink has taken them.
+    """
+
+    data: bytes
+    length: int = 0
+    origin: str = ""
+    ack: Callable[[], None] = _nobody
+
+
+class Source(Protocol):
+    """Gives batches."""
+
+    def batches(self) -> Iterator[Batch]:
+        """Give one batch after the other; an empty one when only time passed."""
+
+
+class Sink(Protocol):
+    """Takes records."""
+
+    def write(self, data: bytes) -> None:
+        """Return when the target has taken the records.
+
+        Raises:
+            OutputFailed: the target cannot take them.
+            OutputClosed: the target wants no more.
+        """

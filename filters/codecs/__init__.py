@@ -1,0 +1,1 @@
+"""How records are cut out of a stream of bytes."""

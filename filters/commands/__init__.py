@@ -1,0 +1,1 @@
+"""The commands of `sipsense`, a module each: HELP, EPILOG, add_arguments and run."""

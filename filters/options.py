@@ -1,0 +1,150 @@
+"""The command line: one description, from which help, man page, completion and the keys of `sipsense.toml` follow."""
+
+import argparse
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from enricher.errors import SettingsError
+from enricher.lookup import FIELDS
+from filters import __version__
+
+COMMANDS = ("enrich", "explain", "catalog", "profiles", "check", "unwrap", "completion")
+
+DESCRIPTION = (
+    "Gives call-log records the meaning of their SIP code: category, canonical reason, who ended the call and what "
+    "that means. Reads JSON lines, adds an object `sip` to each call log and leaves every other byte as it is."
+)
+EPILOG = """\
+`sipsense FILE...` is the same as `sipsense enrich FILE...`.
+
+exit status:
+  0  done
+  1  the output could not be written
+  2  a setting is wrong
+  3  --invalid fail met a line that is no record
+  128+N  ended by signal N
+"""
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Help with the defaults in it, 32 columns for the options."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=32)
+
+
+def parser(only: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
+    """Return the parser.
+
+    Args:
+        only: the commands that it is to know in full; each costs start-up time.
+    """
+    top = argparse.ArgumentParser(prog="sipsense", description=DESCRIPTION, epilog=EPILOG, formatter_class=_Help)
+    top.add_argument("--version", action="version", version=f"sipsense {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for name in only:
+        module = import_module(f"filters.commands.{name}")
+        command = commands.add_parser(
+            name, help=module.HELP, description=module.HELP, epilog=module.EPILOG, formatter_class=_Help
+        )
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return top
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what records mean and what they gain."""
+    meaning = parser.add_argument_group("meaning")
+    meaning.add_argument(
+        "--catalog",
+        metavar="FILE",
+        action="append",
+        help="TOML file with rows and aliases that add to the table or override it",
+    )
+    meaning.add_argument("--guess", action="store_true", help="also trust aliases that are only plausible")
+    meaning.add_argument(
+        "--profile",
+        metavar="NAME",
+        action="append",
+        help="where records keep the fields, see `sipsense profiles` (default: auto, found out for each record)",
+    )
+    meaning.add_argument("--profile-file", metavar="FILE", action="append", help="TOML file with a profile of your own")
+    meaning.add_argument(
+        "--code", metavar="PATH", action="append", help="path of the SIP code, such as `call.sip.code`"
+    )
+    meaning.add_argument("--reason", metavar="PATH", action="append", help="path of the reason text")
+    meaning.add_argument("--initiator", metavar="PATH", action="append", help="path of the disconnect initiator")
+    gain = parser.add_argument_group("what is added")
+    gain.add_argument("--target", metavar="KEY", default="sip", help="key of the object that is added (default: sip)")
+    gain.add_argument(
+        "--fields", metavar="A,B,...", help=f"which of its keys are added (default: all: {','.join(FIELDS)})"
+    )
+    gain.add_argument("--flat", action="store_true", help="add sip_code, sip_category, ... at the top level instead")
+    parser.add_argument(
+        "--config", metavar="FILE", help='TOML file with options: `max-line = "1MiB"`, `catalog = ["my.toml"]`, ...'
+    )
+
+
+def enricher_settings(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the settings of an Enricher.
+
+    Raises:
+        SettingsError: the paths for code, reason and initiator are no profile.
+    """
+    settings: dict[str, Any] = {
+        "catalog": args.catalog or (),
+        "profiles": None if args.profile in (None, ["auto"]) else args.profile,
+        "profile_files": args.profile_file or (),
+        "guess": args.guess,
+        "target": args.target,
+        "flat": args.flat,
+    }
+    if args.fields is not None:
+        settings["fields"] = [field.strip() for field in args.fields.split(",")]
+    if args.code or args.reason or args.initiator:
+        from enricher.profiles import custom_profile
+
+        settings["custom"] = custom_profile(args.code or (), args.reason or (), args.initiator or ())
+    return settings
+
+
+_UNITS = {
+    "": 1,
+    "b": 1,
+    "k": 1000,
+    "kb": 1000,
+    "kib": 1024,
+    "m": 10**6,
+    "mb": 10**6,
+    "mib": 2**20,
+    "gb": 10**9,
+    "gib": 2**30,
+}
+
+
+def size(text: str, option: str) -> int:
+    """Return a number of bytes.
+
+    Args:
+        text: such as `4096`, `64KiB` or `16MiB`.
+
+    Raises:
+        SettingsError: it is no size above 0.
+    """
+    number = text.strip().rstrip("BbIiKkMmGg")
+    unit = text.strip()[len(number) :].lower()
+    if number.isdecimal() and unit in _UNITS and int(number) > 0:
+        return int(number) * _UNITS[unit]
+    raise SettingsError([f"{option}: expected a size such as 64KiB or 16MiB, got {text!r}"])
+
+
+def count(text: str, option: str) -> int:
+    """Return a whole number above 0.
+
+    Raises:
+        SettingsError: it is none.
+    """
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise SettingsError([f"{option}: expected a whole number above 0, got {text!r}"])

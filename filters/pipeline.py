@@ -1,0 +1,127 @@
+"""The flow: a source gives batches, the enricher maps them, a sink takes them, and only then the source hears of it."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from enricher.blocks import Blocks, Tally
+from enricher.enrich import Enricher
+from enricher.errors import SettingsError
+from filters.batch import Batch, Sink, Source
+from filters.errors import InvalidLine, Stop
+from filters.invalid import DeadLetter, Failed, Invalid, Rejected
+from filters.reload import Reload
+from filters.signals import warn
+
+
+class Done(msgspec.Struct, frozen=True):
+    """A batch that was enriched.
+
+    Args:
+        lines: how many lines of input it was.
+        stop: what ends the run when this is written.
+    """
+
+    data: bytes
+    lines: int
+    origin: str = ""
+    rejected: list[Rejected] = []
+    stop: Stop | None = None
+
+
+class Stage:
+    """Enriches batches.
+
+    Args:
+        make: makes the enricher, and makes it anew when it is to be loaded again.
+        max_line: the longest line, named in messages.
+        count: whether the tally says what was added.
+    """
+
+    def __init__(self, make: Callable[[], Enricher], invalid: Invalid, max_line: int, *, count: bool) -> None:
+        self._make = make
+        self._invalid = invalid
+        self._max_line = max_line
+        self._count = count
+        self._past = Tally()
+        self._blocks = Blocks(make(), invalid, count=count)
+
+    @property
+    def tally(self) -> Tally:
+        """Return what became of all lines so far."""
+        total = Tally()
+        total.add(self._past)
+        total.add(self._blocks.counted())
+        return total
+
+    def process(self, batch: Batch) -> Done:
+        """Return the batch enriched; lines behind one that ends the run are left out."""
+        try:
+            if batch.length:
+                self._past.lines += 1
+                self._past.invalid += 1
+                data, lines = self._invalid.too_long(batch.data, batch.length, self._max_line), 1
+            else:
+                before = self._blocks.tally.lines
+                data = self._blocks.enrich(batch.data)
+                lines = self._blocks.tally.lines - before
+        except Failed as failed:
+            return self._given_up(batch, failed.rejected)
+        return Done(data, lines, batch.origin, self._invalid.take())
+
+    def _given_up(self, batch: Batch, rejected: Rejected) -> Done:
+        before = batch.data.split(b"\n")[: rejected.place]
+        data = self._blocks.enrich(b"".join(line + b"\n" for line in before)) if before else b""
+        return Done(data, rejected.place, batch.origin, stop=InvalidLine(rejected.message))
+
+    def reload(self) -> None:
+        """Load catalog and profiles anew; what cannot be loaded leaves the old ones in place."""
+        try:
+            enricher = self._make()
+        except SettingsError as error:
+            for problem in error.problems:
+                warn(f"not reloaded: {problem}")
+            return
+        self._past = self.tally
+        self._blocks = Blocks(enricher, self._invalid, count=self._count)
+        warn(f"reloaded: catalog {enricher.catalog.version}, {len(enricher.catalog.rows)} rows")
+
+
+class Outlet:
+    """Writes what was enriched, and knows which line of its input comes next."""
+
+    def __init__(self, sink: Sink, dead_letter: DeadLetter | None) -> None:
+        self._sink = sink
+        self._dead_letter = dead_letter
+        self.origin = ""
+        self.lines = 0
+
+    def write(self, done: Done) -> None:
+        """Write a batch, lines that are no records first.
+
+        Raises:
+            Stop: nothing more is to be written.
+        """
+        if done.origin != self.origin:
+            self.origin, self.lines = done.origin, 0
+        if self._dead_letter:
+            self._dead_letter.write(done.rejected, self.lines, done.origin)
+        self._sink.write(done.data)
+        self.lines += done.lines
+        if isinstance(done.stop, InvalidLine):
+            where = f"{done.origin or 'line'}{':' if done.origin else ' '}{self.lines + 1}"
+            raise InvalidLine(f"{where}: {done.stop}")
+
+
+def run(source: Source, stage: Stage, outlet: Outlet, reload: Reload) -> None:
+    """Pass all batches of the source on.
+
+    Raises:
+        Stop: the run ended early.
+    """
+    for batch in source.batches():
+        if batch.data or batch.length:
+            outlet.write(stage.process(batch))
+            batch.ack()
+        if reload.due():
+            stage.reload()

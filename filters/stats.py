@@ -1,0 +1,155 @@
+"""What a run did, in numbers: for a person as a table, for machines as JSON."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from enricher.blocks import Tally
+
+DEGREES = ("reason", "alias", "code", "class", "none")
+TOP = 10
+
+
+class Summary(msgspec.Struct, kw_only=True):
+    """The counts of a run, or of a part of it.
+
+    Args:
+        lines: all lines of input, with the blank ones.
+        unmatched: records that are no call logs; they passed unchanged.
+        conflicts: records whose target key holds something that is no object; they passed unchanged.
+        invalid: lines that are no records.
+        seconds: how long it took.
+    """
+
+    lines: int = 0
+    blank: int = 0
+    invalid: int = 0
+    unmatched: int = 0
+    conflicts: int = 0
+    match: dict[str, int] = {}
+    category: dict[str, int] = {}
+    outcome: dict[str, int] = {}
+    initiator: dict[str, int] = {}
+    reason: dict[str, int] = {}
+    seconds: float = 0.0
+
+    @property
+    def records(self) -> int:
+        """Return how many lines are records."""
+        return self.lines - self.blank - self.invalid
+
+    @classmethod
+    def of(cls, tally: Tally, seconds: float = 0.0) -> "Summary":
+        """Return the summary of a tally."""
+        counts: dict[str, Counter[str]] = {
+            name: Counter() for name in ("match", "category", "outcome", "initiator", "reason")
+        }
+        unmatched = 0
+        for added, count in tally.added.items():
+            if added.explanation is None:
+                unmatched += count
+                continue
+            for name, counter in counts.items():
+                if value := getattr(added.explanation, name):
+                    counter[value] += count
+        return cls(
+            lines=tally.lines,
+            blank=tally.blank,
+            invalid=tally.invalid,
+            unmatched=unmatched,
+            conflicts=tally.conflicts,
+            seconds=seconds,
+            **{name: dict(counter) for name, counter in counts.items()},
+        )
+
+    def add(self, other: "Summary") -> None:
+        """Add what another part of the run did, at the same time."""
+        for name in ("lines", "blank", "invalid", "unmatched", "conflicts"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in ("match", "category", "outcome", "initiator", "reason"):
+            setattr(self, name, dict(Counter(getattr(self, name)) + Counter(getattr(other, name))))
+        self.seconds = max(self.seconds, other.seconds)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what `--stats-json` writes: counts by name, the most frequent first."""
+        return {
+            "lines": self.lines,
+            "records": self.records,
+            "matched": sum(self.match.values()),
+            "unmatched": self.unmatched,
+            "conflicts": self.conflicts,
+            "invalid": self.invalid,
+            "blank": self.blank,
+            "match": {degree: self.match.get(degree, 0) for degree in DEGREES},
+            "category": _sorted(self.category),
+            "outcome": _sorted(self.outcome),
+            "initiator": _sorted(self.initiator),
+            "reason": _sorted(self.reason),
+            "seconds": round(self.seconds, 3),
+            "records_per_second": round(self.records / self.seconds) if self.seconds else 0,
+        }
+
+
+def _sorted(counts: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+class Clock:
+    """Measures how long a run takes."""
+
+    def __init__(self) -> None:
+        self._begin = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Return the seconds since it was made."""
+        return time.monotonic() - self._begin
+
+
+def print_table(summary: Summary) -> None:
+    """Print the closing table on stderr."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True, style="dim")
+    for row in _rows(summary):
+        table.add_row(*row)
+    Console(stderr=True, highlight=False).print(table)
+
+
+def _rows(summary: Summary) -> Iterator[tuple[str, ...]]:
+    """Give the rows of the closing table: name, count, share of the records."""
+    numbers = summary.as_dict()
+
+    def shared(name: str, count: int) -> tuple[str, str, str]:
+        return name, f"{count:,}", f"{count / summary.records:.1%}" if summary.records else ""
+
+    yield "records", f"{summary.records:,}"
+    for degree, count in numbers["match"].items():
+        if count:
+            yield shared(f"  matched by {degree}", count)
+    yield shared("  no call logs", summary.unmatched)
+    for name, count in (
+        ("conflicts", summary.conflicts),
+        ("invalid lines", summary.invalid),
+        ("blank lines", summary.blank),
+    ):
+        if count or name == "invalid lines":
+            yield name, f"{count:,}"
+    for title in ("category", "outcome", "reason"):
+        counts = numbers[title]
+        if counts:
+            yield "", ""
+            yield (f"[bold]{title}[/bold]",)
+        for name, count in list(counts.items())[:TOP]:
+            yield shared(f"  {name}", count)
+        if len(counts) > TOP:
+            yield (f"  ({len(counts) - TOP} more)",)
+    yield "", ""
+    yield "records/s", f"{numbers['records_per_second']:,}"
