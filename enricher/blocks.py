@@ -7,28 +7,20 @@ record that does not fit the plan takes the record path, alone.
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import repeat
-from typing import Any
+from operator import attrgetter
 
 import msgspec
 
-from enricher.enrich import CACHE_ENTRIES, CACHED_LENGTH, NOTHING, Added, Enricher
+from enricher.enrich import NOTHING, Added, Enricher
 from enricher.errors import InvalidRecord
-from enricher.plan import WIDEST, Plan, Trace, Uncovered
-from enricher.profiles import Path
+from enricher.plan import Trace
+from enricher.planner import WORTH, Planner, trace_of
 
 OnInvalid = Callable[[bytes, int, InvalidRecord], bytes]
 
-# A plan is worth making for blocks of so many lines, and for a kind of record that is more than this part of them.
-_WORTH = 16
-_TOO_MANY = 1 / 50
-# A plan that is too wide is made anew, but not more often than this.
-_BLOCKS_A_PLAN = 64
-
-_ODD = object()
-
 
 class Tally:
-    """Counts what became of the lines.
+    """Counts what became of the records.
 
     Args:
         added: how often each addition was made; NOTHING counts the records that are no call logs.
@@ -63,12 +55,7 @@ class Blocks:
         self._enricher = enricher
         self._on_invalid = on_invalid
         self._count = count
-        self._guarded = [enricher.target] if not enricher.flat else [f"{enricher.target}_{k}" for k in enricher.fields]
-        self._plan: Plan | None = None
-        self._age = 0
-        self._misfits: list[set[Path]] = []
-        self._decode: Callable[[bytes], Any] = _undecodable
-        self._ends = _LineEnds(enricher, None)
+        self._planner = Planner(enricher, lambda kind: msgspec.json.Decoder(kind).decode, attrgetter("line_end"))
 
     def enrich(self, block: bytes) -> bytes:
         """Return the block with each record enriched.
@@ -79,15 +66,21 @@ class Blocks:
         lines = block.split(b"\n")
         lines.pop()
         self._open = Tally()
+        self._open.lines = len(lines)
         result = self._enriched(block, lines)
         self.tally.add(self._open)
         return result
 
+    def counted(self) -> Tally:
+        """Return the tally, complete."""
+        self.tally.added.update(self._planner.take())
+        return self.tally
+
     def _enriched(self, block: bytes, lines: list[bytes]) -> bytes:
-        if (self._plan is None and not self._start(lines)) or not _is_utf8(block):
+        planner = self._planner
+        if not (planner.ready or self._start(lines)) or not _is_utf8(block):
             return self._one_by_one(lines)
-        table = self._ends
-        ends = list(map(table.__getitem__, self._views(lines)))
+        ends = planner.gains(lines)
         cut = list(map(bytes.removesuffix, lines, repeat(b"}")))
         odd = [place for place, end in enumerate(ends) if end is None] if None in ends else []
         for place in odd:
@@ -96,77 +89,26 @@ class Blocks:
         if sum(map(len, cut)) != len(block) - 2 * len(lines) - sum(len(lines[place]) - 1 for place in odd):
             return self._one_by_one(lines)
         for place in odd:
-            cut[place] = self._odd(lines[place], place)
+            trace = Trace()
+            cut[place] = self._one(lines[place], place, trace)
+            planner.note(trace)
         pieces = [b""] * (2 * len(lines))
         pieces[::2] = cut
         pieces[1::2] = ends
-        self._age += 1
-        self._open.lines = len(lines)
-        if self._count:
-            table.seen.update(map(id, ends))
-        if self._misfits:
-            self._learn(len(lines))
+        planner.settle(ends, count=self._count)
         return b"".join(pieces)
 
-    def counted(self) -> Tally:
-        """Return the tally, complete."""
-        self.tally.added.update(self._ends.take())
-        return self.tally
-
-    def _views(self, lines: list[bytes]) -> list[Any]:
-        views: list[Any] = []
-        rest = map(self._decode, lines)
-        while True:
-            try:
-                views.extend(rest)  # what came before an error stays, and the map goes on behind it
-            except (msgspec.DecodeError, RecursionError):
-                views.append(_ODD)
-            else:
-                return views
-
-    def _odd(self, line: bytes, place: int) -> bytes:
-        """Return what is written for a line that does not fit the plan, and note what it lacks."""
-        trace = Trace()
-        written = self._one(line, place, trace)
-        if self._plan and not self._plan.covers(trace.paths):
-            self._misfits.append(trace.paths)
-        return written
-
-    def _learn(self, count: int) -> None:
-        """Widen the plan if too many of `count` records asked for more than it covers."""
-        misfits, self._misfits = self._misfits, []
-        if self._plan is None or len(misfits) <= _TOO_MANY * count:
-            return
-        wanted = set().union(*misfits)
-        if len(self._plan.paths | wanted) <= WIDEST:
-            self._adopt(Plan(self._plan.paths | wanted, self._guarded))
-        elif self._age >= _BLOCKS_A_PLAN:
-            self._adopt(Plan(wanted, self._guarded))
-
     def _start(self, lines: Sequence[bytes]) -> bool:
-        """Make a first plan from the first call log, if there are enough lines."""
-        if len(lines) < _WORTH:
-            return False
-        for line in lines[:_WORTH]:
-            trace = Trace()
-            try:
-                added = self._enricher.process_json(line, trace).added
-            except InvalidRecord:
-                continue
-            if added is not NOTHING:
-                self._adopt(Plan(trace.paths, self._guarded))
-                return True
-        return False
+        """Make a first plan, if there are enough lines."""
+        return len(lines) >= WORTH and self._planner.start(map(self._traced, lines[:WORTH]))
 
-    def _adopt(self, plan: Plan) -> None:
-        self.tally.added.update(self._ends.take())
-        self._plan, self._age = plan, 0
-        self._decode = msgspec.json.Decoder(plan.type).decode
-        self._ends = _LineEnds(self._enricher, plan)
+    def _traced(self, line: bytes) -> Trace:
+        try:
+            return trace_of(self._enricher.process_json, line)
+        except InvalidRecord:
+            return Trace()
 
     def _one_by_one(self, lines: Sequence[bytes]) -> bytes:
-        self._open = Tally()
-        self._open.lines = len(lines)
         return b"".join([self._one(line, place) for place, line in enumerate(lines)])
 
     def _one(self, line: bytes, place: int, trace: Trace | None = None) -> bytes:
@@ -179,55 +121,11 @@ class Blocks:
         except InvalidRecord as error:
             self._open.invalid += 1
             return self._on_invalid(line, place, error)
-        if enriched.conflict:
-            self._open.conflicts += 1
+        self._open.conflicts += enriched.conflict
         self._open.added[enriched.added] += 1
         if enriched.added is NOTHING and trace:
-            trace.paths.clear()  # strangers answer no to everything: a plan for them would be wide and slow
+            trace.paths.clear()  # see trace_of
         return enriched.record + b"\n"
-
-
-class _LineEnds(dict[Any, Any]):
-    """From the deciding values of a record to the end of its line; None sends it to the record path."""
-
-    def __init__(self, enricher: Enricher, plan: Plan | None) -> None:
-        super().__init__({_ODD: None})
-        self.seen: Counter[int] = Counter()
-        self._enricher = enricher
-        self._plan = plan
-        self._added: dict[int, Added] = {}
-
-    def __missing__(self, view: Any) -> bytes | None:
-        end = self._end(view)
-        if len(self) >= CACHE_ENTRIES:
-            self.clear()
-            self[_ODD] = None
-        if len(msgspec.json.encode(view)) <= CACHED_LENGTH:
-            self[view] = end
-        return end
-
-    def _end(self, view: Any) -> bytes | None:
-        plan = self._plan
-        if plan is None or plan.guards(view):
-            return None
-        try:
-            _, added = self._enricher.explain(plan.getter(view))
-        except Uncovered:
-            return None
-        if added.explanation and added.explanation.evidence:
-            return None  # connect evidence is different in each record
-        self._added[id(added.line_end)] = added
-        return added.line_end
-
-    def take(self) -> Counter[Added]:
-        """Return how often each addition was made since last asked."""
-        taken = Counter({self._added[key]: count for key, count in self.seen.items() if key in self._added})
-        self.seen.clear()
-        return taken
-
-
-def _undecodable(line: bytes) -> Any:
-    raise AssertionError("no plan yet")
 
 
 def _is_utf8(block: bytes) -> bool:

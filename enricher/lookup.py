@@ -148,7 +148,9 @@ class Lookup:
         cells, code, initiator = self.catalog.cells, call.code or 0, call.initiator or ""
         if not call.platform and initiator == SYSTEM:
             return None
-        return cells.get((code, initiator, folded)) or cells.get((code, initiator, UNKNOWN_TEXT if folded else ""))
+        # By all but System, who names its causes, a text that is not known says as much as none.
+        otherwise = UNKNOWN_TEXT if folded and initiator == SYSTEM else ""
+        return cells.get((code, initiator, folded)) or cells.get((code, initiator, otherwise))
 
     def _fits(self, call: Call, row: Row) -> bool:
         """Return whether the row can be meant by a record with this initiator and no text."""

@@ -132,23 +132,25 @@ def _draw_rich(
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    grid = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-    own = [place for place, column in enumerate(columns) if column not in under]
-    for place in own:
-        column = columns[place]
-        justify: Literal["left", "right"] = "right" if numeric[place] else "left"
-        grid.add_column(column, justify=justify, style=_STYLES.get(column), overflow="fold")
-    below = [[at for at, column in enumerate(columns) if under.get(column) == columns[place]] for place in own]
+    grid = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
+    stacks = [
+        [place, *(below for below, other in enumerate(columns) if under.get(other) == column)]
+        for place, column in enumerate(columns)
+        if column not in under
+    ]
+    for stack in stacks:
+        title, column = " / ".join(columns[place] for place in stack), columns[stack[0]]
+        justify: Literal["left", "right"] = "right" if numeric[stack[0]] else "left"
+        grid.add_column(title, justify=justify, style=_STYLES.get(column), overflow="fold")
     for row in cells:
-        grid.add_row(
-            *(_stacked(row[place], [row[at] for at in places]) for place, places in zip(own, below, strict=True))
-        )
+        grid.add_row(*(_stacked([row[place] for place in stack]) for stack in stacks))
     _console().print(grid)
 
 
-def _stacked(text: str, below: Sequence[str]) -> "Text":
-    shown = _text(text, _STYLES.get(text, ""))
-    for line in filter(None, below):
+def _stacked(texts: Sequence[str]) -> "Text":
+    """Return a cell with the other texts under the first one."""
+    shown = _text(texts[0], _STYLES.get(texts[0], ""))
+    for line in filter(None, texts[1:]):
         shown.append("\n" + line, "dim")
     return shown
 

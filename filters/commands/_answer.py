@@ -109,8 +109,8 @@ def how_sure(catalog: Catalog, it: Answer) -> str:
             return "sure: one row of the table has this reason text"
         case "reason":
             return "sure: code and reason text are in the table"
-        case "alias":
-            return _how_sure_of_alias(it)
+        case "alias" if it.entry:
+            return _how_sure_of_alias(it.entry, explanation.rows)
         case "class":
             return "by the first digit alone: this code is in no table"
         case "none":
@@ -127,14 +127,10 @@ def _exact(catalog: Catalog, it: Answer) -> bool:
     return folded in catalog.rows_by_text or folded in catalog.alias_texts
 
 
-def _how_sure_of_alias(it: Answer) -> str:
-    if it.entry is None:
-        return "sure: this is a known text for the row"
-    target = "and fits no row" if isinstance(it.entry, Cause) else "for this row"
-    rows = it.explanation.rows
-    code = f" with code {it.entry.code}" if rows and it.entry.code != rows[0].code else ""
-    sure = CERTAINTIES[it.entry.certainty]
-    return f"{sure}: {it.entry.text!r}{code} is a known text {target} (source: {it.entry.source})"
+def _how_sure_of_alias(entry: Alias | Cause, rows: Sequence[Row]) -> str:
+    code = f" with code {entry.code}" if rows and entry.code != rows[0].code else ""
+    target = "for this row" if rows else "that has no row of its own"
+    return f"{CERTAINTIES[entry.certainty]}: {entry.text!r}{code} is a known text {target} (source: {entry.source})"
 
 
 def _why_code_alone(catalog: Catalog, call: Call) -> str:

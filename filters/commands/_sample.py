@@ -22,6 +22,8 @@ MOST_TEXTS = 10_000
 LONGEST_TEXT = 120
 
 _NUMBER = re.compile(r"[0-9]+")
+# They stand for other texts in a pattern; in the text of a record they count as punctuation.
+_WILDCARD = re.compile(r"[#*]")
 
 
 class _Key(NamedTuple):
@@ -48,9 +50,11 @@ class Texts:
     def add(self, profile: str, code: int | None, text: str) -> None:
         """Count one."""
         text = " ".join(text.split())
-        if len(text) > LONGEST_TEXT:
-            text = text[:LONGEST_TEXT] + "*"
-        key = _Key(profile, code, _NUMBER.sub("#", text))
+        plain = " ".join(_WILDCARD.sub(" ", text).split())
+        if len(plain) > LONGEST_TEXT:
+            plain = text = plain[:LONGEST_TEXT] + "*"
+        pattern = _NUMBER.sub("#", plain)
+        key = _Key(profile, code, pattern if fold(pattern) else plain)
         self._counts[key] += 1
         if self._spelled.setdefault(key, text) != text:
             self._spelled[key] = None
@@ -78,7 +82,7 @@ class Texts:
 
 def _alias(key: _Key, spelled: str | None) -> str:
     """Return the alias of a text for a catalog file; a pattern where the text varies."""
-    pattern = spelled is None or spelled.endswith("*")
+    pattern = spelled is None or key.text.endswith("*")
     text = key.text if spelled is None else spelled
     code = f", code = {key.code}" if key.code else ""
     return f"{{ text = {_quoted(text)}{code}{', pattern = true' if pattern else ''} }},"

@@ -1,0 +1,170 @@
+"""Keeps the plan of a stream of records: decodes by it, remembers what equal records gain, and learns from misfits."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from enricher.enrich import CACHE_ENTRIES, CACHED_LENGTH, NOTHING, Added, Enricher
+from enricher.plan import WIDEST, Plan, Trace, Uncovered
+from enricher.profiles import Path
+
+# A plan is made for blocks of so many records, and for a kind of record that is more than this part of them.
+WORTH = 16
+_TOO_MANY = 1 / 50
+# A plan that is too wide is made anew, but not more often than this.
+_BLOCKS_A_PLAN = 64
+
+ODD = object()
+
+
+class Planner:
+    """Decides what records gain by the few values that decide.
+
+    Args:
+        enricher: the record path, which is the reference.
+        decoder: makes the function that decodes a record as a type.
+        gain: what is remembered of an addition; equal additions must give the same object.
+    """
+
+    def __init__(
+        self,
+        enricher: Enricher,
+        decoder: Callable[[type[msgspec.Struct]], Callable[[bytes], Any]],
+        gain: Callable[[Added], Any],
+    ) -> None:
+        self._enricher = enricher
+        self._decoder = decoder
+        self._gain = gain
+        self._guarded = [enricher.target] if not enricher.flat else [f"{enricher.target}_{k}" for k in enricher.fields]
+        self._plan: Plan | None = None
+        self._decode: Callable[[bytes], Any] = _no_plan
+        self._decode_array: Callable[[bytes], Any] = _no_plan
+        self._gains = _Gains(enricher, None, gain)
+        self._misfits: list[set[Path]] = []
+        self._age = 0
+        self._past: Counter[Added] = Counter()
+
+    @property
+    def ready(self) -> bool:
+        """Return whether there is a plan."""
+        return self._plan is not None
+
+    def start(self, traces: Iterable[Trace]) -> bool:
+        """Make the first plan, from the first record that is a call log; return whether there was one."""
+        paths = next((trace.paths for trace in traces if trace.paths), None)
+        if paths:
+            self._adopt(Plan(paths, self._guarded))
+        return paths is not None
+
+    def gains(self, records: Sequence[bytes]) -> list[Any]:
+        """Return what each record gains; None for one that has to take the record path."""
+        views: list[Any] = []
+        rest = map(self._decode, records)
+        while True:
+            try:
+                views.extend(rest)  # what came before an error stays, and the map goes on behind it
+            except (msgspec.DecodeError, RecursionError):
+                views.append(ODD)
+            else:
+                return list(map(self._gains.__getitem__, views))
+
+    def gains_of_array(self, data: bytes, count: int) -> list[Any] | None:
+        """Return what each of `count` MessagePack records gains, decoded at one go; None if one does not fit."""
+        try:
+            views = self._decode_array(b"\xdd" + count.to_bytes(4, "big") + data)
+        except (msgspec.DecodeError, RecursionError):
+            return None
+        return list(map(self._gains.__getitem__, views))
+
+    def settle(self, gains: Sequence[Any], *, count: bool) -> None:
+        """Count what a block gained, and learn from its misfits."""
+        self._age += 1
+        if count:
+            self._gains.seen.update(map(id, gains))
+        if self._misfits:
+            self._learn(len(gains))
+
+    def note(self, trace: Trace) -> None:
+        """Note what a record asked for that did not fit the plan."""
+        if self._plan and not self._plan.covers(trace.paths):
+            self._misfits.append(trace.paths)
+
+    def take(self) -> Counter[Added]:
+        """Return how often each addition was made since last asked."""
+        taken, self._past = self._past + self._gains.take(), Counter()
+        return taken
+
+    def _learn(self, count: int) -> None:
+        misfits, self._misfits = self._misfits, []
+        if self._plan is None or len(misfits) <= _TOO_MANY * count:
+            return
+        wanted = set().union(*misfits)
+        if len(self._plan.paths | wanted) <= WIDEST:
+            self._adopt(Plan(self._plan.paths | wanted, self._guarded))
+        elif self._age >= _BLOCKS_A_PLAN:
+            self._adopt(Plan(wanted, self._guarded))
+
+    def _adopt(self, plan: Plan) -> None:
+        self._past += self._gains.take()
+        self._plan, self._age = plan, 0
+        self._decode = self._decoder(plan.type)
+        self._decode_array = msgspec.msgpack.Decoder(list[plan.type]).decode  # type: ignore[name-defined]
+        self._gains = _Gains(self._enricher, plan, self._gain)
+
+
+def trace_of(process: Callable[[bytes, Trace], Any], record: bytes) -> Trace:
+    """Return what the record path asks a record for; nothing if it is no call log.
+
+    Strangers answer no to every question: a plan for them would be wide and slow.
+    """
+    trace = Trace()
+    if process(record, trace).added is NOTHING:
+        trace.paths.clear()
+    return trace
+
+
+class _Gains(dict[Any, Any]):
+    """From the deciding values of a record to what it gains; None sends it to the record path."""
+
+    def __init__(self, enricher: Enricher, plan: Plan | None, gain: Callable[[Added], Any]) -> None:
+        super().__init__({ODD: None})
+        self.seen: Counter[int] = Counter()
+        self._enricher = enricher
+        self._plan = plan
+        self._gain = gain
+        self._added: dict[int, Added] = {}
+
+    def __missing__(self, view: Any) -> Any:
+        gained = self._find(view)
+        if len(self) >= CACHE_ENTRIES:
+            self.clear()
+            self[ODD] = None
+        if len(msgspec.json.encode(view)) <= CACHED_LENGTH:
+            self[view] = gained
+        return gained
+
+    def _find(self, view: Any) -> Any:
+        plan = self._plan
+        if plan is None or plan.guards(view):
+            return None
+        try:
+            _, added = self._enricher.explain(plan.getter(view))
+        except Uncovered:
+            return None
+        if added.explanation and added.explanation.evidence:
+            return None  # connect evidence is different in each record
+        gained = self._gain(added)
+        self._added[id(gained)] = added
+        return gained
+
+    def take(self) -> Counter[Added]:
+        """Return how often each addition was made since last asked."""
+        taken = Counter({self._added[key]: count for key, count in self.seen.items() if key in self._added})
+        self.seen.clear()
+        return taken
+
+
+def _no_plan(record: bytes) -> Any:
+    raise AssertionError("no plan yet")
