@@ -1,5 +1,6 @@
 """The command `sipsense`."""
 
+import io
 import os
 import sys
 from argparse import ArgumentParser
@@ -23,6 +24,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (OutputClosed, BrokenPipeError):
         _forget_stdout()
         return 1
+    except OSError as error:
+        warn(f"standard output: cannot be written: {error.strerror}")
+        _forget_stdout()
+        return 1
     except Stop as stop:
         if str(stop):
             warn(str(stop))
@@ -36,6 +41,8 @@ def _run(argv: list[str]) -> int:
         options.parser().print_help()
         return 0
     first = argv[0] if argv else ""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # the table's sentences are not ASCII, whatever the locale is
     if first in ("-h", "--help", "--version"):
         options.parser().parse_args(argv)
     if first not in options.COMMANDS:

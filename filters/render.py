@@ -179,7 +179,7 @@ def _escaped(text: str) -> str:
     """Return the text as a cell of a Markdown table."""
     for character in "\\|*<`":
         text = text.replace(character, "\\" + character)
-    return " ".join(text.split())
+    return visible(" ".join(text.split()))
 
 
 def _width(text: str) -> int:

@@ -61,6 +61,7 @@ EXAMPLES: dict[str, list[tuple[int | None, str | None, str | None, bool | None]]
         (486, "Busy Here", CALLEE, None),
         (404, "Not Found", None, None),
     ],
+    "generic-shared": [(486, "Busy Here", CALLEE, None), (404, "Not Found", None, None)],
 }
 
 
@@ -150,7 +151,7 @@ class TestBuiltin:
 
     def test_only_the_tables_platform_keeps_its_sentence(self) -> None:
         """Profiles of other platforms carry a sentence for System of their own."""
-        own = {"didww-inbound", "didww-outbound", "didww-csv", "yeti", "generic"}
+        own = {"didww-inbound", "didww-outbound", "didww-csv", "yeti", "generic", "generic-shared"}
         assert {name for name, profile in BY_NAME.items() if profile.platform} == own
         assert {name for name, profile in BY_NAME.items() if not profile.system} == own
 
@@ -229,7 +230,7 @@ class TestChoice:
         record = {"disconnect_reason": "Ringing timeout"}
         assert AUTO.find(getter(record), knows) is not None
         assert AUTO.find(getter({"disconnect_reason": "client went away"}), knows) is None
-        assert asked == [("Ringing timeout", True), ("client went away", True)]
+        assert set(asked) == {("Ringing timeout", True), ("client went away", True)}
 
     def test_reason_alone_needs_what_is_required(self) -> None:
         """A text at a loose name does not claim without the field that has to stand beside it."""
@@ -247,7 +248,7 @@ class TestChoice:
         assert [reader.profile.name for reader in named.readers] == ["generic", "kamailio"]
 
     def test_rank_order(self) -> None:
-        """Without names, profiles are tried in rank order, generic last."""
+        """Without names, profiles are tried in rank order, the names that several systems use last."""
         ranks = [reader.profile.rank for reader in AUTO.readers]
         assert ranks == sorted(ranks)
-        assert AUTO.readers[-1].profile.name == "generic"
+        assert AUTO.readers[-1].profile.name == "generic-shared"

@@ -29,6 +29,9 @@ SAMPLE = [
 ]
 
 
+NO_JSON = "expected a JSON object: JSON is malformed: invalid character (byte 0)"
+
+
 @pytest.fixture
 def sample(tmp_path: Path) -> Path:
     """Return a file of records, with a blank line and a bad one behind them."""
@@ -186,6 +189,17 @@ def test_named_profile(sample: Path, capsys: pytest.CaptureFixture[str]) -> None
     """With a path given, records that have it are counted for it, and all others are strangers."""
     found = checked(capsys, str(sample), "--code", "code")["sample"]
     assert (found["records"], found["strangers"]) == (1, 8)
+
+
+def test_nothing_unknown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A sample without unknown texts, or without call logs, needs no advice."""
+    file = tmp_path / "sample.jsonl"
+    file.write_text('{"sip_code":486}\n')
+    assert main(["check", str(file)]) == 0
+    assert capsys.readouterr().out.endswith("\ngeneric        1       0      0     1      0     0\n")
+    file.write_text("a\nb\n")
+    assert main(["check", str(file)]) == 0
+    assert capsys.readouterr().out.endswith("\nInvalid lines  2, first in line 1: " + NO_JSON + "\n")
 
 
 def letters(number: int) -> str:

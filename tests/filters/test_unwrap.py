@@ -10,6 +10,7 @@ import pytest
 
 from enricher.errors import InvalidRecord
 from filters.cli import main
+from filters.commands import unwrap
 from filters.commands.unwrap import REPORTED
 from filters.invalid import Invalid
 
@@ -43,8 +44,10 @@ def test_too_long_of_wrap(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert main(["unwrap", str(file)]) == 3
     assert capsys.readouterr() == (
         "whole\n",
-        f"sipsense: {file}:1: the line was too long: the letter holds its first part alone\n"
-        "sipsense: lines without a whole original: 1\n",
+        (
+            f"sipsense: {file}:1: the line was too long: the letter holds its first part alone\n"
+            "sipsense: lines without a whole original: 1\n"
+        ),
     )
 
 
@@ -56,10 +59,12 @@ def test_strangers(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
     no_letter = "expected a dead letter, got a JSON value without event.kind pipeline_error and event.original"
     assert capsys.readouterr() == (
         "one\ntwo\n",
-        f"sipsense: stdin:3: {no_letter}\n"
-        "sipsense: stdin:4: expected a dead letter, got something that is no JSON\n"
-        f"sipsense: stdin:5: {no_letter}\n"
-        "sipsense: lines without a whole original: 3\n",
+        (
+            f"sipsense: stdin:3: {no_letter}\n"
+            "sipsense: stdin:4: expected a dead letter, got something that is no JSON\n"
+            f"sipsense: stdin:5: {no_letter}\n"
+            "sipsense: lines without a whole original: 3\n"
+        ),
     )
 
 
@@ -83,6 +88,17 @@ def test_many_strangers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         f"sipsense: {1000 - REPORTED} more of such lines",
         "sipsense: lines without a whole original: 1000",
     ]
+
+
+def test_giant(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that no dead letter can be as long as is reported, and the next one is read."""
+    monkeypatch.setattr(unwrap, "LONGEST_LETTER", 100)
+    file = tmp_path / "dead.jsonl"
+    file.write_text("x" * 300 + "\n" + letter("two"))
+    assert main(["unwrap", str(file)]) == 3
+    out, err = capsys.readouterr()
+    assert out == "two\n"
+    assert f"{file}:1: expected a dead letter, got a line of more than 100 bytes\n" in err
 
 
 def test_several_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,18 @@
+#!/bin/sh
+# Makes .venv and installs this checkout into it, with what is named. On Debian, python3-venv is installed if it is missing.
+set -eu
+cd "$(dirname "$0")/.."
+: "${PYTHON:=python3}"
+
+if ! "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    echo "sipsense needs Python 3.11 or later: make PYTHON=/path/to/python3.11" >&2
+    exit 1
+fi
+if ! "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null; then
+    as_root=
+    [ "$(id -u)" = 0 ] || as_root=sudo
+    $as_root apt-get update -qq
+    $as_root apt-get install -qq -y python3-venv
+fi
+[ -x .venv/bin/python ] || "$PYTHON" -m venv .venv
+.venv/bin/pip install --quiet --disable-pip-version-check --editable "$@"
