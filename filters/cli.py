@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from enricher.errors import SettingsError
 from filters import config, options
 from filters.errors import OutputClosed, Stop
-from filters.signals import warn
+from filters.messages import warn
 
 
 def main(argv: Sequence[str] | None = None) -> int:

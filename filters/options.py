@@ -1,15 +1,17 @@
 """The command line: one description, from which help, man page, completion and the keys of `sipsense.toml` follow."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 from enricher.errors import SettingsError
 from enricher.lookup import FIELDS
-from filters import __version__
+from filters import __version__, messages
 
-COMMANDS = ("enrich", "explain", "catalog", "profiles", "check", "unwrap", "completion")
+_T = TypeVar("_T")
+
+COMMANDS = ("enrich", "explain", "catalog", "profiles", "check", "unwrap", "fluentd", "completion")
 
 DESCRIPTION = (
     "Gives call-log records the meaning of their SIP code: category, canonical reason, who ended the call and what "
@@ -86,6 +88,29 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_messages(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where messages go."""
+    group = parser.add_argument_group("messages")
+    group.add_argument("--log-file", metavar="FILE", help="append messages to this file too")
+    group.add_argument(
+        "--log-to",
+        metavar="URL",
+        help="send messages and statistics to Fluentd too, as records: forward://127.0.0.1:24224/sipsense.log",
+    )
+
+
+def open_messages(args: argparse.Namespace) -> None:
+    """Open where messages go.
+
+    Raises:
+        SettingsError: one of them cannot be opened.
+    """
+    if args.log_file:
+        messages.add_file(args.log_file)
+    if args.log_to:
+        messages.add_forward(args.log_to)
+
+
 def enricher_settings(args: argparse.Namespace) -> dict[str, Any]:
     """Return the settings of an Enricher.
 
@@ -107,6 +132,28 @@ def enricher_settings(args: argparse.Namespace) -> dict[str, Any]:
 
         settings["custom"] = custom_profile(args.code or (), args.reason or (), args.initiator or ())
     return settings
+
+
+class Problems:
+    """Collects what is wrong with settings, so that all of it is told at once when it is left."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def __enter__(self) -> "Problems":
+        return self
+
+    def check(self, make: Callable[[], _T], otherwise: _T) -> _T:
+        """Return what is made, or keep what is wrong with it."""
+        try:
+            return make()
+        except SettingsError as error:
+            self.found += error.problems
+            return otherwise
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None and self.found:
+            raise SettingsError(self.found)
 
 
 _UNITS = {

@@ -11,7 +11,7 @@ from filters.batch import Batch, Sink, Source
 from filters.errors import InvalidLine, Stop
 from filters.invalid import DeadLetter, Failed, Invalid, Rejected
 from filters.reload import Reload
-from filters.signals import warn
+from filters.messages import warn
 
 
 class Done(msgspec.Struct, frozen=True):

@@ -19,7 +19,8 @@ from filters.codecs.lines import BOM, LineCutter, Rest
 from filters.errors import OutputFailed, Stop
 from filters.pipeline import Done, Outlet, Stage
 from filters.reload import Reload
-from filters.signals import Signals, warn
+from filters.messages import warn
+from filters.signals import Signals
 from filters.sinks.descriptor import Descriptor
 from filters.sources.files import CHUNK, STDIN, compression, open_input
 from filters.stats import Summary

@@ -3,7 +3,6 @@
 import os
 import select
 import signal
-import sys
 from types import FrameType
 
 
@@ -59,11 +58,3 @@ class Signals:
 
     def _on_reload(self, number: int, frame: FrameType | None) -> None:
         self.reload = True
-
-
-def warn(message: str) -> None:
-    """Say something on stderr, as far as anybody can hear it."""
-    try:
-        print(f"sipsense: {message}", file=sys.stderr, flush=True)
-    except OSError:
-        pass

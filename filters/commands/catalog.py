@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from filters.render import FORMATS, table
-from filters.signals import warn
+from filters.messages import warn
 
 if TYPE_CHECKING:
     from enricher.catalog import Alias, Catalog, Cause, Row

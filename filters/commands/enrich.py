@@ -13,7 +13,8 @@ from filters.invalid import MODES, DeadLetter, Invalid
 from filters.pipeline import Outlet, Stage
 from filters.pipeline import run as run_pipeline
 from filters.reload import Reload
-from filters.signals import Signals, warn
+from filters.messages import warn
+from filters.signals import Signals
 from filters.sinks.descriptor import Descriptor
 from filters.sources.files import STDIN, Files
 from filters.stats import Clock, Summary

@@ -8,7 +8,7 @@ from enricher.errors import InvalidRecord, SettingsError
 from filters import render
 from filters.config import Given
 from filters.options import add_settings, enricher_settings
-from filters.signals import warn
+from filters.messages import warn
 
 if TYPE_CHECKING:
     from enricher import Enricher

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from filters.signals import warn
+from filters.messages import warn
 
 HELP = "print the original lines of a dead-letter file"
 EPILOG = """\

@@ -1,0 +1,66 @@
+"""`sipsense fluentd`: the child of Fluentd's exec_filter."""
+
+import argparse
+import os
+
+from enricher.enrich import Enricher
+from filters import messages, options
+from filters.errors import Stop
+
+HELP = "be the child process of Fluentd's exec_filter"
+EPILOG = """\
+examples:
+  command sipsense fluentd                             in an exec_filter with msgpack both ways
+  command sipsense fluentd --codec json --log-file /var/log/fluent/sipsense.log
+"""
+CODECS = ("msgpack", "json")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    options.add_settings(parser)
+    fluentd = parser.add_argument_group("Fluentd")
+    fluentd.add_argument(
+        "--codec",
+        choices=CODECS,
+        default="msgpack",
+        help="what <format> and <parse> of the exec_filter say (default: msgpack, which is faster)",
+    )
+    fluentd.add_argument(
+        "--max-record",
+        metavar="SIZE",
+        default="16MiB",
+        help="longest record that is enriched (default: 16MiB); of a longer JSON line the head is passed on, marked; "
+        "longer MessagePack passes as it is",
+    )
+    fluentd.add_argument("--watch", action="store_true", help="load --catalog and --profile-file anew when they change")
+    options.add_messages(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Be the child."""
+    from filters.fluentd import JsonChild, MsgpackChild, run as run_child
+    from filters.reload import Reload
+    from filters.signals import Signals
+    from filters.sinks.descriptor import Descriptor
+
+    with options.Problems() as problems:
+        size = problems.check(lambda: options.size(args.max_record, "--max-record"), 1)
+        settings = problems.check(lambda: options.enricher_settings(args), {})
+        problems.check(lambda: Enricher(**settings), None)
+        problems.check(lambda: options.open_messages(args), None)
+    # A stray line on its standard output makes Fluentd deaf to a child for ever: what anybody prints goes to stderr.
+    output = Descriptor(os.dup(1), "standard output")
+    os.dup2(2, 1)
+    kind = JsonChild if args.codec == "json" else MsgpackChild
+    child = kind(lambda: Enricher(**settings), size)
+    watched = [*(args.catalog or ()), *(args.profile_file or ())]
+    try:
+        with Signals(patient=True) as signals:
+            stop = run_child(child, signals, output, Reload(signals, watched if args.watch else ()))
+        if stop:
+            messages.warn(str(stop) or "Fluentd has closed the pipe")
+            raise Stop
+    finally:
+        messages.close()
+    return 0

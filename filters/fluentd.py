@@ -1,0 +1,201 @@
+"""What a child of Fluentd's exec_filter does between standard input and output."""
+
+import os
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from enricher.blocks import Tally
+from enricher.enrich import Enricher
+from enricher.errors import InvalidRecord, SettingsError
+from enricher.msgpack_blocks import MsgpackBlocks
+from filters.batch import Batch
+from filters.codecs.lines import LineCutter
+from filters.codecs.msgpack_stream import Skipper
+from filters.codecs.padding import Padding
+from filters.errors import Stop
+from filters.invalid import Invalid, Rejected, wrapped
+from filters.messages import warn
+from filters.pipeline import Stage
+from filters.reload import Reload
+from filters.signals import Signals
+from filters.sinks.descriptor import Descriptor
+from filters.stats import Summary
+
+# A pipe holds 64 KiB, so that more would not come at once.
+READ = 64 * 1024
+# Seconds between two looks at the parent, and between two statistics records.
+PAUSE = 1.0
+STATISTICS = 60.0
+
+
+class Child(Protocol):
+    """Enriches what comes on standard input, in one codec."""
+
+    @property
+    def tally(self) -> Tally:
+        """Return what became of all records so far."""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Return what is to be written for the records that end in the chunk."""
+
+    def idle(self) -> bytes:
+        """Return what makes Fluentd read what was written, when no more comes for now."""
+
+    def finish(self) -> bytes:
+        """Return what is to be written when no more comes at all."""
+
+    def reload(self) -> None:
+        """Load catalog and profiles anew."""
+
+
+class JsonChild:
+    """JSON lines in, JSON lines out, padded to the blocks that Fluentd reads."""
+
+    def __init__(self, make: Callable[[], Enricher], max_record: int) -> None:
+        self._stage = Stage(make, Invalid("wrap"), max_record, count=True)
+        self._cutter = LineCutter(max_record)
+        self._padding = Padding()
+        self.reload = self._stage.reload
+
+    @property
+    def tally(self) -> Tally:
+        """Return what became of all records so far."""
+        return self._stage.tally
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Return the enriched lines."""
+        data = b"".join(self._stage.process(Batch(block.data, block.length)).data for block in self._cutter.feed(chunk))
+        self._padding.wrote(len(data))
+        return data
+
+    def idle(self) -> bytes:
+        """Return the padding."""
+        return self._padding.take()
+
+    def finish(self) -> bytes:
+        """Return the last line, if it has no newline."""
+        return b"".join(self._stage.process(Batch(block.data, block.length)).data for block in self._cutter.finish())
+
+
+class MsgpackChild:
+    """MessagePack maps in, MessagePack maps out.
+
+    A record longer than `max_record` bytes passes as it is, piece by piece.
+    """
+
+    def __init__(self, make: Callable[[], Enricher], max_record: int) -> None:
+        self._make = make
+        self._max_record = max_record
+        self._past = Tally()
+        self._blocks = MsgpackBlocks(make(), _marked)
+        self._rest = b""
+        self._skipper: Skipper | None = None
+
+    @property
+    def tally(self) -> Tally:
+        """Return what became of all records so far."""
+        total = Tally()
+        total.add(self._past)
+        total.add(self._blocks.counted())
+        return total
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Return the enriched maps."""
+        passed = b""
+        if self._skipper:
+            passed, chunk = self._skipped(chunk)
+        data = self._rest + chunk
+        try:
+            enriched, size = self._blocks.enrich_stream(data)
+        except InvalidRecord as error:
+            return passed + self._broken(data, error)
+        self._rest = data[size:] if size else data
+        if len(self._rest) > self._max_record:
+            warn(f"a record of more than {self._max_record} bytes is passed as it is")
+            self._skipper = Skipper()
+            rest, self._rest = self._rest, b""
+            self._past.lines += 1
+            return passed + enriched + self._skipped(rest)[0]
+        return passed + enriched
+
+    def idle(self) -> bytes:
+        """Return nothing: Fluentd reads MessagePack as it comes."""
+        return b""
+
+    def finish(self) -> bytes:
+        """Return what is left of a record that was cut off, marked."""
+        return (
+            self._broken(self._rest, InvalidRecord("not_msgpack", "the input ended inside a record"))
+            if self._rest
+            else b""
+        )
+
+    def reload(self) -> None:
+        """Load catalog and profiles anew; what cannot be loaded leaves the old ones in place."""
+        try:
+            enricher = self._make()
+        except SettingsError as error:
+            for problem in error.problems:
+                warn(f"not reloaded: {problem}")
+            return
+        self._past = self.tally
+        self._blocks = MsgpackBlocks(enricher, _marked)
+        warn(f"reloaded: catalog {enricher.catalog.version}, {len(enricher.catalog.rows)} rows")
+
+    def _skipped(self, chunk: bytes) -> tuple[bytes, bytes]:
+        """Return what belongs to the record that is passed as it is, and what comes behind it."""
+        end = self._skipper.skip(chunk) if self._skipper else 0
+        if end is None:
+            return chunk, b""
+        self._skipper = None
+        return chunk[:end], chunk[end:]
+
+    def _broken(self, data: bytes, error: InvalidRecord) -> bytes:
+        """Return the record that stands for bytes that cannot be read; nothing behind them can be found."""
+        warn(str(error))
+        self._rest = b""
+        self._past.lines += 1
+        self._past.invalid += 1
+        return _marked(data, 0, error)
+
+
+def _marked(data: bytes, place: int, error: InvalidRecord) -> bytes:
+    """Return the MessagePack map that stands for a value that is no record."""
+    import msgspec
+
+    record = wrapped(Rejected(place, data[:4096], error.kind, str(error), len(data) if len(data) > 4096 else 0))
+    return msgspec.msgpack.encode(msgspec.json.decode(record))
+
+
+def run(child: Child, signals: Signals, output: Descriptor, reload: Reload) -> Stop | None:
+    """Enrich until standard input ends, or the parent does; return what ended it early."""
+    parent = os.getppid()
+    due = time.monotonic() + STATISTICS
+    stop = None
+    try:
+        while signals.wait(0, PAUSE) or os.getppid() == parent:
+            if signals.wait(0, 0):
+                chunk = os.read(0, READ)
+                if not chunk:
+                    break
+                output.write(child.feed(chunk))
+                if not signals.wait(0, 0):
+                    output.write(child.idle())
+            if reload.due():
+                child.reload()
+            if time.monotonic() >= due:
+                due += STATISTICS
+                tell(child)
+        output.write(child.finish())
+    except Stop as reason:
+        stop = reason
+    tell(child)
+    return stop
+
+
+def tell(child: Child) -> None:
+    """Send a statistics record to where messages go."""
+    summary = Summary.of(child.tally).as_dict()
+    counts = ("records", "matched", "unmatched", "conflicts", "invalid", "match", "category", "outcome")
+    warn("statistics", **{name: summary[name] for name in counts})
