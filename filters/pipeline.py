@@ -10,8 +10,8 @@ from enricher.errors import SettingsError
 from filters.batch import Batch, Sink, Source
 from filters.errors import InvalidLine, Stop
 from filters.invalid import DeadLetter, Failed, Invalid, Rejected
-from filters.reload import Reload
 from filters.messages import warn
+from filters.reload import Reload
 
 
 class Done(msgspec.Struct, frozen=True):

@@ -17,9 +17,9 @@ import msgspec
 from filters.batch import Batch
 from filters.codecs.lines import BOM, LineCutter, Rest
 from filters.errors import OutputFailed, Stop
+from filters.messages import warn
 from filters.pipeline import Done, Outlet, Stage
 from filters.reload import Reload
-from filters.messages import warn
 from filters.signals import Signals
 from filters.sinks.descriptor import Descriptor
 from filters.sources.files import CHUNK, STDIN, compression, open_input

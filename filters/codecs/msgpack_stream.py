@@ -59,10 +59,6 @@ def _contents(header: bytes) -> tuple[int, int]:
         return 0, count + 1
     if first in _CONTAINERS:
         return count * _CONTAINERS[first][1], 0
-    if 0x80 <= first <= 0x8F:
-        return 2 * (first & 0x0F), 0
-    if 0x90 <= first <= 0x9F:
-        return first & 0x0F, 0
-    if 0xA0 <= first <= 0xBF:
-        return 0, first & 0x1F
-    return 0, _FIXED.get(first, 0)
+    if 0x80 <= first <= 0x9F:  # small maps and arrays
+        return (first & 0x0F) * (2 if first < 0x90 else 1), 0
+    return 0, first & 0x1F if 0xA0 <= first <= 0xBF else _FIXED.get(first, 0)

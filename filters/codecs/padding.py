@@ -1,7 +1,7 @@
 """Padding that makes Fluentd read JSON at once.
 
-Up to 1.19 its JSON parser reads blocks of 8 KiB from a child and waits until each is full. White space between records fills
-them up; the parsers of all versions skip it.
+Up to 1.19 its JSON parser reads blocks of 8 KiB from a child and waits until each is full. White space between records
+fills them up; the parsers of all versions skip it.
 """
 
 BLOCK = 8192

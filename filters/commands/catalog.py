@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from filters.render import FORMATS, table
 from filters.messages import warn
+from filters.render import FORMATS, table
 
 if TYPE_CHECKING:
     from enricher.catalog import Alias, Catalog, Cause, Row

@@ -10,10 +10,10 @@ from enricher.errors import SettingsError
 from filters import options
 from filters.errors import Stop, Stopped
 from filters.invalid import MODES, DeadLetter, Invalid
+from filters.messages import warn
 from filters.pipeline import Outlet, Stage
 from filters.pipeline import run as run_pipeline
 from filters.reload import Reload
-from filters.messages import warn
 from filters.signals import Signals
 from filters.sinks.descriptor import Descriptor
 from filters.sources.files import STDIN, Files

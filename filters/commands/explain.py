@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from enricher.errors import InvalidRecord, SettingsError
 from filters import render
 from filters.config import Given
-from filters.options import add_settings, enricher_settings
 from filters.messages import warn
+from filters.options import add_settings, enricher_settings
 
 if TYPE_CHECKING:
     from enricher import Enricher

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from typing import Any
 
 from enricher.enrich import Enricher
 from filters import messages, options
@@ -39,14 +40,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Be the child."""
-    from filters.fluentd import JsonChild, MsgpackChild, run as run_child
+    from filters.fluentd import JsonChild, MsgpackChild
+    from filters.fluentd import run as run_child
     from filters.reload import Reload
     from filters.signals import Signals
     from filters.sinks.descriptor import Descriptor
 
     with options.Problems() as problems:
         size = problems.check(lambda: options.size(args.max_record, "--max-record"), 1)
-        settings = problems.check(lambda: options.enricher_settings(args), {})
+        nothing: dict[str, Any] = {}
+        settings = problems.check(lambda: options.enricher_settings(args), nothing)
         problems.check(lambda: Enricher(**settings), None)
         problems.check(lambda: options.open_messages(args), None)
     # A stray line on its standard output makes Fluentd deaf to a child for ever: what anybody prints goes to stderr.
