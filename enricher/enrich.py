@@ -155,10 +155,10 @@ class Enricher:
         if not added.count:
             return Enriched(line, added)
         if self.flat:
-            fresh = {key: value for key, value in added.values.items() if key not in record.keys}
+            fresh = self.missing(added, record.keys)
             if len(fresh) == len(added.values):
                 return Enriched(splice(line, added.json), added)
-            return Enriched(splice(line, b"".join(b',"%b":%b' % (k.encode(), v) for k, v in fresh.items())), added)
+            return Enriched(splice(line, b"".join(b',"%b":%b' % (k.encode(), added.values[k]) for k in fresh)), added)
         if self.target not in record.keys:
             return Enriched(splice(line, added.json), added)
         merged = merge(line, self.target, added.values)
@@ -202,6 +202,13 @@ class Enricher:
             added = self._added[identity] = self._new_added(explanation)
         return added
 
+    def missing(self, added: Added, keys: Collection[str]) -> list[str]:
+        """Return which members to add at the top level of a record with these keys; what is there is the record's.
+
+        None are missing from a record that was enriched before; its own `sip_code` must not be read as another's.
+        """
+        return [key for key in added.values if key not in keys] if f"{self.target}_match" not in keys else []
+
     def _explained(self, call: Call) -> Explanation:
         cached = self._explanations.get(call)
         if cached is not None:
@@ -229,7 +236,7 @@ class Enricher:
         result = dict(record)
         values = {key: msgspec.json.decode(value) for key, value in added.values.items()}
         if self.flat:
-            return result | {key: value for key, value in values.items() if key not in result}
+            return result | {key: values[key] for key in self.missing(added, result)}
         existing = result.get(self.target, {})
         if values and isinstance(existing, Mapping):
             result[self.target] = {**existing, **values}

@@ -79,7 +79,7 @@ def process(enricher: "Enricher", record: bytes, trace: Callable[[Get], Get] | N
     if not added.count:
         return Enriched(record, added)
     if enricher.flat:
-        fresh = [key for key in added.values if key not in view.keys]
+        fresh = enricher.missing(added, view.keys)
         if len(fresh) == len(added.values):
             return Enriched(extend(record, added.msgpack, added.count), added)
         packed = b"".join(_pack(key, added.values[key]) for key in fresh)

@@ -3,7 +3,6 @@
 import io
 import os
 import sys
-from argparse import ArgumentParser
 from collections.abc import Sequence
 
 from enricher.errors import SettingsError
@@ -45,25 +44,15 @@ def _run(argv: list[str]) -> int:
         sys.stdout.reconfigure(encoding="utf-8")  # the table's sentences are not ASCII, whatever the locale is
     if first in ("-h", "--help", "--version"):
         options.parser().parse_args(argv)
-    if first not in options.COMMANDS:
-        argv = ["enrich", *argv]
-    parser = options.parser([argv[0]])
-    path = config.find(argv)
+    name, words = (first, argv[1:]) if first in options.COMMANDS else ("enrich", argv)
+    parser = options.command_parser(name)
+    path = config.find(words)
     if path is not None:
-        everything = parser if argv[0] == "enrich" else options.parser(["enrich"])
-        config.apply(path, _command(parser, argv[0]), _command(everything, "enrich"))
-    args = parser.parse_args(argv)
+        config.apply(path, parser, parser if name == "enrich" else options.command_parser("enrich"))
+    args = parser.parse_args(words)
     code: int = args.run(args)
     sys.stdout.flush()
     return code
-
-
-def _command(parser: ArgumentParser, name: str) -> ArgumentParser:
-    for action in parser._subparsers._group_actions if parser._subparsers else ():
-        if isinstance(action.choices, dict):
-            found: ArgumentParser = action.choices[name]
-            return found
-    raise AssertionError(f"no command {name}")
 
 
 def _forget_stdout() -> None:

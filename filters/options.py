@@ -36,23 +36,29 @@ class _Help(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, max_help_position=32)
 
 
-def parser(only: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
-    """Return the parser.
-
-    Args:
-        only: the commands that it is to know in full; each costs start-up time.
-    """
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command, for help, man page and completion."""
     top = argparse.ArgumentParser(prog="sipsense", description=DESCRIPTION, epilog=EPILOG, formatter_class=_Help)
     top.add_argument("--version", action="version", version=f"sipsense {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for name in only:
+    for name in COMMANDS:
         module = import_module(f"filters.commands.{name}")
         command = commands.add_parser(
             name, help=module.HELP, description=module.HELP, epilog=module.EPILOG, formatter_class=_Help
         )
         module.add_arguments(command)
-        command.set_defaults(run=module.run)
     return top
+
+
+def command_parser(name: str) -> argparse.ArgumentParser:
+    """Return the parser of one command, which is all that a run needs: the others cost start-up time."""
+    module = import_module(f"filters.commands.{name}")
+    command = argparse.ArgumentParser(
+        prog=f"sipsense {name}", description=module.HELP, epilog=module.EPILOG, formatter_class=_Help
+    )
+    module.add_arguments(command)
+    command.set_defaults(run=module.run)
+    return command
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
