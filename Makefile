@@ -1,40 +1,42 @@
 # make run    sets everything up and shows sample calls enriched
 # make test   sets everything up and passes lint, types and tests
 PYTHON ?= python3
+# What is used to develop stays out of the environment that a user gets: it would make the command start more slowly.
 BIN := .venv/bin
+DEV := .venv-dev/bin
 
 .PHONY: run test lint generate golden bench clean
 
 run: .venv/installed
 	$(BIN)/sipsense --stats examples/calls.jsonl
 
-test: .venv/dev lint
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest --cov --cov-fail-under=100
+test: .venv-dev/installed lint
+	PATH="$(CURDIR)/$(DEV):$$PATH" $(DEV)/python -m pytest --cov --cov-fail-under=100
 
-lint: .venv/dev
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/python scripts/generate.py --check
+lint: .venv-dev/installed
+	$(DEV)/ruff check .
+	$(DEV)/ruff format --check .
+	$(DEV)/mypy
+	$(DEV)/python scripts/generate.py --check
 
 # What is made from catalog, profiles and the command line: builtin.json, tables in the README, man page, completion.
-generate: .venv/dev
-	$(BIN)/python scripts/generate.py
+generate: .venv-dev/installed
+	$(DEV)/python scripts/generate.py
 
 # Expected output of tests/cases: look at the diff before you commit it.
-golden: .venv/dev
-	$(BIN)/python scripts/golden.py
+golden: .venv-dev/installed
+	$(DEV)/python scripts/golden.py
 
-bench: .venv/dev
-	$(BIN)/python benchmarks/run.py
+bench: .venv-dev/installed
+	$(DEV)/python benchmarks/run.py
 
 .venv/installed: pyproject.toml scripts/setup.sh
-	PYTHON="$(PYTHON)" scripts/setup.sh '.[zstd]'
+	PYTHON="$(PYTHON)" scripts/setup.sh .venv '.[zstd]'
 	touch $@
 
-.venv/dev: pyproject.toml scripts/setup.sh
-	PYTHON="$(PYTHON)" scripts/setup.sh '.[dev]'
-	touch .venv/installed $@
+.venv-dev/installed: pyproject.toml scripts/setup.sh
+	PYTHON="$(PYTHON)" scripts/setup.sh .venv-dev '.[dev]'
+	touch $@
 
 clean:
-	rm -rf .venv build dist
+	rm -rf .venv .venv-dev build dist

@@ -94,8 +94,6 @@ class Enricher:
         self.target = target
         self.flat = flat
         self.fields = tuple(key for key in FIELDS if key in fields)
-        # What flat keys say could be read as a code and a reason in a second pass.
-        self._mark = (f"{target}_match",) if flat and "match" in fields else None
         self._lookup = Lookup(loaded)
         self._explanations: dict[Call, Explanation] = {}
         self._added: dict[tuple[Any, ...], Added] = {}
@@ -174,8 +172,6 @@ class Enricher:
             keys: the record's top-level keys, where they are known.
             get_evidence: reads connect evidence, if another function is to.
         """
-        if self._mark and get(self._mark) is not MISSING:
-            return None, NOTHING
         claimed = self.profiles.find(get, self._lookup.knows_text, keys)
         if claimed is None:
             return None, NOTHING

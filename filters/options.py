@@ -1,7 +1,7 @@
 """The command line: one description, from which help, man page, completion and the keys of `sipsense.toml` follow."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, TypeVar
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes .venv and installs this checkout into it, with what is named. On Debian, python3-venv is installed if it is missing.
+# Makes an environment and installs this checkout into it: setup.sh FOLDER '.[EXTRA]'.
+# On Debian, python3-venv is installed if it is missing.
 set -eu
 cd "$(dirname "$0")/.."
 : "${PYTHON:=python3}"
@@ -14,5 +15,5 @@ if ! "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null; then
     $as_root apt-get update -qq
     $as_root apt-get install -qq -y python3-venv
 fi
-[ -x .venv/bin/python ] || "$PYTHON" -m venv .venv
-.venv/bin/pip install --quiet --disable-pip-version-check --editable "$@"
+[ -x "$1/bin/python" ] || "$PYTHON" -m venv "$1"
+"$1/bin/pip" install --quiet --disable-pip-version-check --editable "$2"

@@ -65,6 +65,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "duration": others,
     "sip": nested,
     "sip_match": nested,
+    "call_match": nested,
+    "call_reason": reasons,
     "attributes": st.fixed_dictionaries({}, optional={"disconnect_code": codes, "disconnect_reason": reasons}),
     "type": st.sampled_from(["cdr", "cdrs", 1]),
 }
