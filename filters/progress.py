@@ -11,10 +11,14 @@ _PAUSE = 0.1
 
 
 @contextmanager
-def progress(paths: Sequence[str]) -> Iterator[Callable[[int], None] | None]:
-    """Show how far the files are read; gives the function that is told of read bytes, None where nobody looks."""
+def progress(paths: Sequence[str], *, hidden: bool) -> Iterator[Callable[[int], None] | None]:
+    """Show how far the files are read; gives the function that is told of read bytes, None where nobody looks.
+
+    Args:
+        hidden: whether the records themselves go to the terminal.
+    """
     total = _total(paths)
-    if not total or not sys.stderr.isatty() or sys.stdout.isatty():
+    if hidden or not total or not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console

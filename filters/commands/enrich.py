@@ -131,7 +131,7 @@ class _Plan:
         """Run the stream to its end; return what it did and what ended it early."""
         from filters.progress import progress
 
-        with progress(self.paths) as on_read:
+        with progress(self.paths, hidden=not self._args.output and os.isatty(1)) as on_read:
             if self.jobs > 1:
                 from filters.ring import run_ring
 
