@@ -1,6 +1,10 @@
-"""Input for the benchmarks: call logs that are made up, the same ones in each run."""
+"""Input for the benchmarks: call logs that are made up, the same ones in each run.
+
+`python benchmarks/data.py FILE KIND COUNT` writes a file of them.
+"""
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from itertools import cycle, islice
 from random import Random
@@ -139,7 +143,7 @@ def _nested(call: _Call, random: Random) -> dict[str, Any]:
 
 def records(shape: Callable[[_Call, Random], dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the different records of a shape."""
-    random = Random(3261)
+    random = Random(3261)  # noqa: S311  # the same records each time are the point
     return [shape(call, random) for call in _calls(random)]
 
 
@@ -178,10 +182,8 @@ def mixed() -> Iterator[bytes]:
 def reasons() -> Iterator[bytes]:
     """Give flat lines with a million different reason texts, then these again."""
     lines = [line.split(b'"sip_reason":"', 1) for line in _lines(_flat)]
-    number = 0
-    for before, after in cycle(lines):
+    for number, (before, after) in enumerate(cycle(lines)):
         yield b'%b"sip_reason":"%d: %b' % (before, number % MANY_REASONS, after)
-        number += 1
 
 
 KINDS: dict[str, Callable[[], Iterator[bytes]]] = {
@@ -202,3 +204,7 @@ def write(path: str, kind: str, count: int) -> None:
             step = min(count, DIFFERENT)
             file.write(b"".join(islice(stream, step)))
             count -= step
+
+
+if __name__ == "__main__":
+    write(sys.argv[1], sys.argv[2], int(sys.argv[3]))

@@ -11,7 +11,8 @@ from operator import attrgetter
 
 import msgspec
 
-from enricher.enrich import NOTHING, Added, Enricher
+from enricher.added import NOTHING, Added
+from enricher.enrich import Enricher
 from enricher.errors import InvalidRecord
 from enricher.plan import Trace
 from enricher.planner import WORTH, Planner, trace_of

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from enricher.added import NOTHING, Added, Enriched, Record
 from enricher.catalog import load_catalog
 from enricher.errors import SettingsError
-from enricher.json_record import JsonRecord, merge, open_text, splice
+from enricher.json_record import JsonRecord, open_text
 from enricher.lookup import FIELDS, Call, Explanation, Lookup
 from enricher.profiles import MISSING, Found, Get, Path, Profile, Profiles, Reader, load_profiles
 
@@ -22,37 +23,6 @@ _T = TypeVar("_T")
 # Texts are free and an attacker chooses them: a full cache is emptied, a long text never goes in.
 CACHE_ENTRIES = 16384
 CACHED_LENGTH = 512
-
-
-class Added(msgspec.Struct, frozen=True, eq=False):
-    """What an explanation adds to a record.
-
-    Args:
-        explanation: None for a record that is no call log.
-        json: the members with a comma before them, ready to be spliced in; b"" adds nothing.
-        values: the JSON value of each key, for records that have some of them.
-        msgpack: the keys and values as MessagePack.
-        count: how many members are added at the top level.
-        line_end: what ends a line to which they are added, from the record's last brace on.
-    """
-
-    explanation: Explanation | None
-    json: bytes = b""
-    values: dict[str, bytes] = {}
-    msgpack: bytes = b""
-    count: int = 0
-    line_end: bytes = b"}\n"
-
-
-class Enriched(NamedTuple):
-    """An enriched record, and what was added; `conflict` if the target key holds something that is no object."""
-
-    record: bytes
-    added: Added
-    conflict: bool = False
-
-
-NOTHING = Added(None)
 
 
 class Enricher:
@@ -135,9 +105,7 @@ class Enricher:
         Raises:
             InvalidRecord: the bytes are no single MessagePack map.
         """
-        from enricher.msgpack_record import process
-
-        return process(self, record).record
+        return self.process_msgpack(record).record
 
     # The pieces that streams use
 
@@ -147,20 +115,27 @@ class Enricher:
         Args:
             trace: wraps the function that reads values, to see which ones decide.
         """
-        record = JsonRecord(line)
+        return self._process(JsonRecord(line), trace)
+
+    def process_msgpack(self, data: bytes, trace: Callable[[Get], Get] | None = None) -> Enriched:
+        """Enrich one MessagePack record and say what was added."""
+        from enricher.msgpack_record import MsgpackRecord
+
+        return self._process(MsgpackRecord(data), trace)
+
+    def _process(self, record: Record, trace: Callable[[Get], Get] | None) -> Enriched:
         get, keys = (trace(record.get), None) if trace else (record.get, record.keys)
         _, added = self.explain(get, keys, record.get)
         if not added.count:
-            return Enriched(line, added)
+            return Enriched(record.data, added)
         if self.flat:
-            fresh = self.missing(added, record.keys)
-            if len(fresh) == len(added.values):
-                return Enriched(splice(line, added.json), added)
-            return Enriched(splice(line, b"".join(b',"%b":%b' % (k.encode(), added.values[k]) for k in fresh)), added)
+            missing = self.missing(added, record.keys)
+            whole = len(missing) == len(added.values)
+            return Enriched(record.extended(added) if whole else record.extended_by(added, missing), added)
         if self.target not in record.keys:
-            return Enriched(splice(line, added.json), added)
-        merged = merge(line, self.target, added.values)
-        return Enriched(line, added, conflict=True) if merged is None else Enriched(merged, added)
+            return Enriched(record.extended(added), added)
+        merged = record.merged(self.target, added)
+        return Enriched(record.data, added, conflict=True) if merged is None else Enriched(merged, added)
 
     def explain(
         self, get: Get, keys: Collection[str] | None = None, get_evidence: Get | None = None

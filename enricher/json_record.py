@@ -1,10 +1,12 @@
 """JSON records as bytes: reading a few of their values, and adding members without touching what is there."""
 
 import re
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
+from enricher.added import Added
 from enricher.errors import InvalidRecord
 from enricher.profiles import MISSING, Path
 
@@ -25,7 +27,7 @@ class JsonRecord:
     """
 
     def __init__(self, line: bytes) -> None:
-        self.line = line
+        self.data = line
         try:
             if not line.isascii():
                 line.decode()  # msgspec does not look inside strings that it skips
@@ -50,6 +52,18 @@ class JsonRecord:
     def keys(self) -> Any:
         """Return the keys of the object itself."""
         return self._nodes[()].keys()
+
+    def extended(self, added: Added) -> bytes:
+        """Return the record with all that is added."""
+        return splice(self.data, added.json)
+
+    def extended_by(self, added: Added, keys: Sequence[str]) -> bytes:
+        """Return the record with some of what is added."""
+        return splice(self.data, b"".join(b',"%b":%b' % (key.encode(), added.values[key]) for key in keys))
+
+    def merged(self, target: str, added: Added) -> bytes | None:
+        """Return the record with what is added in the object at the target key; None where that is no object."""
+        return merge(self.data, target, added.values)
 
     def _node(self, path: Path) -> Any:
         """Return what is at the path: raw bytes, an opened object as a dict of raw bytes, or MISSING."""

@@ -1,15 +1,15 @@
 """Blocks of MessagePack maps at a time: the twin of `blocks` for what Fluentd hands over."""
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from itertools import pairwise, repeat
 
 import msgspec
 
+from enricher.added import NOTHING, Added
 from enricher.blocks import Tally
-from enricher.enrich import NOTHING, Added, Enricher
+from enricher.enrich import Enricher
 from enricher.errors import InvalidRecord
-from enricher.msgpack_record import extend, process
+from enricher.msgpack_record import extend
 from enricher.plan import Trace
 from enricher.planner import WORTH, Planner, trace_of
 
@@ -36,7 +36,6 @@ class MsgpackBlocks:
         self._enricher = enricher
         self._on_invalid = on_invalid
         self._count = count
-        self._process = partial(process, enricher)
         self._planner = Planner(enricher, lambda kind: msgspec.msgpack.Decoder(kind).decode, lambda added: added)
 
     def enrich(self, records: Sequence[bytes], before: Iterable[bytes] = _NOTHING_BEFORE) -> bytes:
@@ -51,16 +50,16 @@ class MsgpackBlocks:
         self.tally.add(self._open)
         return result
 
-    def enrich_stream(self, data: bytes) -> tuple[bytes, int]:
-        """Return the whole records in the data enriched, and how many bytes of it they are.
+    def enrich_stream(self, data: bytes, ends: Sequence[int]) -> bytes:
+        """Return the records enriched, one behind the other.
 
-        Raises:
-            InvalidRecord: the data is no MessagePack.
+        Args:
+            data: whole records, one behind the other.
+            ends: where each of them ends, with 0 before them.
         """
-        ends = bounds(data)
-        gains = self._planner.gains_of_array(data[: ends[-1]], len(ends) - 1) if self._planner.ready else None
+        gains = self._planner.gains_of_array(data, len(ends) - 1) if self._planner.ready else None
         if gains is None or None in gains:
-            return self.enrich([data[begin:end] for begin, end in pairwise(ends)]), ends[-1]
+            return self.enrich([data[begin:end] for begin, end in pairwise(ends)])
         pieces: list[bytes] = []
         for begin, end, added in zip(ends, ends[1:], gains, strict=False):
             if added.count == 1 and (header := _NEXT[data[begin]]):
@@ -69,7 +68,7 @@ class MsgpackBlocks:
                 pieces.append(_extended(data[begin:end], added))
         self._planner.settle(gains, count=self._count)
         self.tally.lines += len(gains)
-        return b"".join(pieces), ends[-1]
+        return b"".join(pieces)
 
     def counted(self) -> Tally:
         """Return the tally, complete."""
@@ -97,13 +96,13 @@ class MsgpackBlocks:
 
     def _traced(self, record: bytes) -> Trace:
         try:
-            return trace_of(self._process, record)
+            return trace_of(self._enricher.process_msgpack, record)
         except InvalidRecord:
             return Trace()
 
     def _one(self, record: bytes, place: int, trace: Trace | None = None) -> bytes:
         try:
-            enriched = self._process(record, trace)
+            enriched = self._enricher.process_msgpack(record, trace)
         except InvalidRecord as error:
             self._open.invalid += 1
             return self._on_invalid(record, place, error)
@@ -116,26 +115,3 @@ class MsgpackBlocks:
 
 def _extended(record: bytes, added: Added) -> bytes:
     return extend(record, added.msgpack, added.count) if added.count else record
-
-
-def bounds(data: bytes) -> list[int]:
-    """Return where the whole MessagePack values of a stream end, with 0 before them.
-
-    Raises:
-        InvalidRecord: the bytes are no MessagePack.
-    """
-    from msgpack import FormatError, OutOfData, StackError, Unpacker
-
-    unpacker = Unpacker(None, max_buffer_size=0)
-    unpacker.feed(data)
-    skip, tell = unpacker.skip, unpacker.tell
-    ends = [0]
-    note = ends.append
-    try:
-        while True:
-            skip()
-            note(tell())
-    except OutOfData:
-        return ends
-    except (FormatError, StackError, ValueError) as error:
-        raise InvalidRecord("not_msgpack", f"expected MessagePack, got other bytes at {ends[-1]}: {error}") from None

@@ -1,16 +1,14 @@
 """MessagePack records as bytes: the twin of `json_record` for what Fluentd hands over."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
+from enricher.added import Added
 from enricher.errors import InvalidRecord
 from enricher.json_record import open_text
-from enricher.profiles import MISSING, Get, Path
-
-if TYPE_CHECKING:
-    from enricher.enrich import Enriched, Enricher
+from enricher.profiles import MISSING, Path
 
 _value = msgspec.msgpack.Decoder().decode
 _members = msgspec.msgpack.Decoder(dict[Any, msgspec.Raw]).decode
@@ -26,8 +24,11 @@ class MsgpackRecord:
     """
 
     def __init__(self, record: bytes) -> None:
+        self.data = record
         try:
             self._nodes: dict[Path, Any] = {(): _named(_members(record))}
+        except UnicodeDecodeError:
+            self._nodes = {(): _loose_members(record)}
         except msgspec.ValidationError as error:
             raise InvalidRecord("not_map", f"expected a MessagePack map: {error}") from None
         except (msgspec.DecodeError, TypeError) as error:
@@ -40,6 +41,18 @@ class MsgpackRecord:
         """Return the keys of the map itself, as text."""
         return self._nodes[()].keys()
 
+    def extended(self, added: Added) -> bytes:
+        """Return the record with all that is added."""
+        return extend(self.data, added.msgpack, added.count)
+
+    def extended_by(self, added: Added, keys: Sequence[str]) -> bytes:
+        """Return the record with some of what is added."""
+        return extend(self.data, b"".join(_pack(key, added.values[key]) for key in keys), len(keys))
+
+    def merged(self, target: str, added: Added) -> bytes | None:
+        """Return the record with what is added in the map at the target key; None where that is no map."""
+        return merge(self.data, target, added.values)
+
     def get(self, path: Path) -> Any:
         """Return the value at the path, MISSING where there is none."""
         nodes = self._nodes
@@ -49,6 +62,17 @@ class MsgpackRecord:
             raw = parent.get(path[-1], MISSING) if isinstance(parent, dict) else MISSING
             nodes[path] = _leaf(raw) if isinstance(raw, msgspec.Raw) else raw
         return nodes[path]
+
+
+def _loose_members(record: bytes) -> dict[str, Any]:
+    """Return the members of a map with a key that is no UTF-8, as old log lines have them."""
+    from msgpack import UnpackException
+
+    try:
+        spans = _spans(record)
+    except (UnpackException, ValueError) as error:
+        raise InvalidRecord("not_msgpack", f"expected a MessagePack map: {error or 'it ends too early'}") from None
+    return {key: msgspec.Raw(record[begin:end]) for key, (begin, end) in spans.items()}
 
 
 def _named(members: dict[Any, Any]) -> dict[str, Any]:
@@ -67,27 +91,6 @@ def _leaf(raw: msgspec.Raw) -> Any:
     except (msgspec.DecodeError, RecursionError, ValueError, TypeError):
         return None
     return _named(value) if isinstance(value, dict) else value
-
-
-def process(enricher: "Enricher", record: bytes, trace: Callable[[Get], Get] | None = None) -> "Enriched":
-    """Enrich one MessagePack record and say what was added."""
-    from enricher.enrich import Enriched
-
-    view = MsgpackRecord(record)
-    get, keys = (trace(view.get), None) if trace else (view.get, view.keys)
-    _, added = enricher.explain(get, keys, view.get)
-    if not added.count:
-        return Enriched(record, added)
-    if enricher.flat:
-        fresh = enricher.missing(added, view.keys)
-        if len(fresh) == len(added.values):
-            return Enriched(extend(record, added.msgpack, added.count), added)
-        packed = b"".join(_pack(key, added.values[key]) for key in fresh)
-        return Enriched(extend(record, packed, len(fresh)), added)
-    if enricher.target not in view.keys:
-        return Enriched(extend(record, added.msgpack, added.count), added)
-    merged = merge(record, enricher.target, added.values)
-    return Enriched(record, added, conflict=True) if merged is None else Enriched(merged, added)
 
 
 def _pack(key: str, json: bytes) -> bytes:

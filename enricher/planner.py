@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from enricher.enrich import CACHE_ENTRIES, CACHED_LENGTH, NOTHING, Added, Enricher
+from enricher.added import NOTHING, Added
+from enricher.enrich import CACHE_ENTRIES, CACHED_LENGTH, Enricher
 from enricher.plan import WIDEST, Plan, Trace, Uncovered
 from enricher.profiles import Path
 
@@ -37,7 +38,8 @@ class Planner:
         self._enricher = enricher
         self._decoder = decoder
         self._gain = gain
-        self._guarded = [enricher.target] if not enricher.flat else [f"{enricher.target}_{k}" for k in enricher.fields]
+        flat = [f"{enricher.target}_{key}" for key in (*enricher.fields, "match")]
+        self._guarded = flat if enricher.flat else [enricher.target]
         self._plan: Plan | None = None
         self._decode: Callable[[bytes], Any] = _no_plan
         self._decode_array: Callable[[bytes], Any] = _no_plan

@@ -26,10 +26,25 @@ class Batch(msgspec.Struct, frozen=True):
     ack: Callable[[], None] = _nobody
 
 
+class Events(msgspec.Struct, frozen=True):
+    """Records with a tag and a time each, as MessagePack.
+
+    Args:
+        heads: for each record the bytes that stand in front of it in a forward entry: its time and metadata.
+        records: a MessagePack value each.
+        ack: called when a sink has taken them.
+    """
+
+    tag: str
+    heads: list[bytes]
+    records: list[bytes]
+    ack: Callable[[], None] = _nobody
+
+
 class Source(Protocol):
     """Gives batches."""
 
-    def batches(self) -> Iterator[Batch]:
+    def batches(self) -> Iterator[Batch | Events]:
         """Give one batch after the other; an empty one when only time passed."""
 
 

@@ -45,13 +45,13 @@ def _read(path: str) -> dict[str, Any]:
 
 
 def _options(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
-    """Return the parser's long options by name; those that make no sense in a file are left out."""
-    return {
-        name.removeprefix("--"): action
-        for action in parser._actions  # argparse has no public way to ask
-        for name in action.option_strings
-        if name.startswith("--") and name not in ("--help", "--config", "--version")
-    }
+    """Return the parser's options by their first long name; those that make no sense in a file are left out."""
+    options = {}
+    for action in parser._actions:  # argparse has no public way to ask
+        name = next((name for name in action.option_strings if name.startswith("--")), "")
+        if name and name not in ("--help", "--config", "--version"):
+            options[name.removeprefix("--")] = action
+    return options
 
 
 def _problem(action: argparse.Action, value: Any) -> str:

@@ -3,6 +3,7 @@
 Stop                   (exit code)
 ├── OutputClosed       1, silently: the reader of our output has gone
 ├── OutputFailed       1: the output cannot be written
+├── InputFailed        2: an input cannot be read to its end
 ├── InvalidLine        3: `--invalid fail` met a line that is no record
 └── Stopped            128 + N: a signal
 """
@@ -27,6 +28,12 @@ class OutputClosed(Stop):
 
 class OutputFailed(Stop):
     """The output cannot be written, for example because the disk is full."""
+
+
+class InputFailed(Stop):
+    """An input cannot be read to its end, for example because a compressed file was cut off."""
+
+    exit_code = 2
 
 
 class InvalidLine(Stop):

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Protocol
 
 from enricher.blocks import Tally
@@ -11,7 +12,7 @@ from enricher.errors import InvalidRecord, SettingsError
 from enricher.msgpack_blocks import MsgpackBlocks
 from filters.batch import Batch
 from filters.codecs.lines import LineCutter
-from filters.codecs.msgpack_stream import Skipper
+from filters.codecs.msgpack_stream import Cut, Cutter, Skipper
 from filters.codecs.padding import Padding
 from filters.errors import Stop
 from filters.invalid import Invalid, Rejected, wrapped
@@ -89,7 +90,7 @@ class MsgpackChild:
         self._max_record = max_record
         self._past = Tally()
         self._blocks = MsgpackBlocks(make(), _marked)
-        self._rest = b""
+        self._cutter = Cutter()
         self._skipper: Skipper | None = None
 
     @property
@@ -102,22 +103,21 @@ class MsgpackChild:
 
     def feed(self, chunk: bytes) -> bytes:
         """Return the enriched maps."""
-        passed = b""
-        if self._skipper:
-            passed, chunk = self._skipped(chunk)
-        data = self._rest + chunk
-        try:
-            enriched, size = self._blocks.enrich_stream(data)
-        except InvalidRecord as error:
-            return passed + self._broken(data, error)
-        self._rest = data[size:] if size else data
-        if len(self._rest) > self._max_record:
-            warn(f"a record of more than {self._max_record} bytes is passed as it is")
-            self._skipper = Skipper()
-            rest, self._rest = self._rest, b""
-            self._past.lines += 1
-            return passed + enriched + self._skipped(rest)[0]
-        return passed + enriched
+        pieces = []
+        while chunk:
+            if self._skipper:
+                passed, chunk = self._skipped(self._skipper, chunk)
+                pieces.append(passed)
+                continue
+            cut, chunk = self._cutter.feed(chunk), b""
+            if cut.data:
+                pieces.append(self._enriched(cut))
+            if cut.problem == "not_msgpack":
+                pieces.append(self._broken(self._cutter.take(), "expected MessagePack, got other bytes"))
+            elif cut.problem or self._cutter.size > self._max_record:
+                self._pass("is nested too deeply" if cut.problem else f"has more than {self._max_record} bytes")
+                self._skipper, chunk = Skipper(), self._cutter.take()
+        return b"".join(pieces)
 
     def idle(self) -> bytes:
         """Return nothing: Fluentd reads MessagePack as it comes."""
@@ -125,11 +125,8 @@ class MsgpackChild:
 
     def finish(self) -> bytes:
         """Return what is left of a record that was cut off, marked."""
-        return (
-            self._broken(self._rest, InvalidRecord("not_msgpack", "the input ended inside a record"))
-            if self._rest
-            else b""
-        )
+        rest = self._cutter.take()
+        return self._broken(rest, "the input ended inside a record") if rest else b""
 
     def reload(self) -> None:
         """Load catalog and profiles anew; what cannot be loaded leaves the old ones in place."""
@@ -143,21 +140,38 @@ class MsgpackChild:
         self._blocks = MsgpackBlocks(enricher, _marked)
         warn(f"reloaded: catalog {enricher.catalog.version}, {len(enricher.catalog.rows)} rows")
 
-    def _skipped(self, chunk: bytes) -> tuple[bytes, bytes]:
+    def _enriched(self, cut: Cut) -> bytes:
+        if len(cut.data) <= self._max_record:
+            return self._blocks.enrich_stream(cut.data, cut.ends)
+        pieces = []
+        for begin, end in pairwise(cut.ends):
+            record = cut.data[begin:end]
+            if len(record) > self._max_record:
+                self._pass(f"has more than {self._max_record} bytes")
+                pieces.append(record)
+            else:
+                pieces.append(self._blocks.enrich([record]))
+        return b"".join(pieces)
+
+    def _pass(self, why: str) -> None:
+        """Say that a record is passed as it is."""
+        warn(f"a record {why}: it is passed as it is")
+        self._past.lines += 1
+
+    def _skipped(self, skipper: Skipper, chunk: bytes) -> tuple[bytes, bytes]:
         """Return what belongs to the record that is passed as it is, and what comes behind it."""
-        end = self._skipper.skip(chunk) if self._skipper else 0
+        end = skipper.skip(chunk)
         if end is None:
             return chunk, b""
         self._skipper = None
         return chunk[:end], chunk[end:]
 
-    def _broken(self, data: bytes, error: InvalidRecord) -> bytes:
+    def _broken(self, data: bytes, message: str) -> bytes:
         """Return the record that stands for bytes that cannot be read; nothing behind them can be found."""
-        warn(str(error))
-        self._rest = b""
+        warn(message)
         self._past.lines += 1
         self._past.invalid += 1
-        return _marked(data, 0, error)
+        return _marked(data, 0, InvalidRecord("not_msgpack", message))
 
 
 def _marked(data: bytes, place: int, error: InvalidRecord) -> bytes:
@@ -168,15 +182,19 @@ def _marked(data: bytes, place: int, error: InvalidRecord) -> bytes:
     return msgspec.msgpack.encode(msgspec.json.decode(record))
 
 
-def run(child: Child, signals: Signals, output: Descriptor, reload: Reload) -> Stop | None:
-    """Enrich until standard input ends, or the parent does; return what ended it early."""
+def run(child: Child, signals: Signals, output: Descriptor, reload: Reload, read: int = READ) -> Stop | None:
+    """Enrich until standard input ends, or the parent does; return what ended it early.
+
+    Args:
+        read: how many bytes are read at once.
+    """
     parent = os.getppid()
     due = time.monotonic() + STATISTICS
     stop = None
     try:
         while signals.wait(0, PAUSE) or os.getppid() == parent:
             if signals.wait(0, 0):
-                chunk = os.read(0, READ)
+                chunk = os.read(0, read)
                 if not chunk:
                     break
                 output.write(child.feed(chunk))

@@ -1,7 +1,7 @@
 """What becomes of lines that are no records."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import msgspec
@@ -111,6 +111,7 @@ class DeadLetter:
     """A file of lines that are no records, each in an object with its number."""
 
     def __init__(self, path: str) -> None:
+        self.path = path
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         self._sink = Descriptor(self._fd, path)
 
@@ -123,3 +124,7 @@ class DeadLetter:
         """
         if rejected:
             self._sink.write(b"".join(wrapped(one, number=before + one.place + 1, path=path) for one in rejected))
+
+    def keep(self, records: Iterable[bytes], kind: str, message: str) -> None:
+        """Append records that a sink could not deliver, each with the reason."""
+        self._sink.write(b"".join([wrapped(Rejected(0, record, kind, message)) for record in records]))

@@ -47,7 +47,7 @@ def add_file(path: str) -> None:
     import orjson
 
     try:
-        file = open(path, "a", encoding="utf-8")  # noqa: SIM115  # open until the end
+        file = open(path, "a", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115  # open until the end
     except OSError as error:
         raise SettingsError([f"--log-file: {path} cannot be written: {error.strerror}"]) from None
 
@@ -88,7 +88,18 @@ def add_forward(url: str) -> None:
     import logging
     import threading
 
-    handler = FluentHandler(
+    class Handler(FluentHandler):  # type: ignore[misc]  # ships no types
+        """Closes in bounded time: the library waits for its target without end, under a lock that the exit needs."""
+
+        def close(self) -> None:
+            sender, self._sender = self._sender, None
+            if sender:
+                waiting = threading.Thread(target=sender.close, daemon=True)
+                waiting.start()
+                waiting.join(_LAST)
+            logging.Handler.close(self)
+
+    handler = Handler(
         tag,
         host=parts.hostname,
         port=port,
@@ -106,14 +117,8 @@ def add_forward(url: str) -> None:
     def to_forward(message: str, extra: Mapping[str, Any]) -> None:
         logger.log(logging.INFO if extra else logging.WARNING, {"message": message, **extra})
 
-    def close() -> None:
-        # The library waits for its target without end; a thread of its own may, the run does not.
-        waiting = threading.Thread(target=handler.close, daemon=True)
-        waiting.start()
-        waiting.join(_LAST)
-
     _targets.append(to_forward)
-    _closers.append(close)
+    _closers.append(handler.close)
 
 
 def close() -> None:

@@ -121,7 +121,7 @@ def enricher_settings(args: argparse.Namespace) -> dict[str, Any]:
     """Return the settings of an Enricher.
 
     Raises:
-        SettingsError: the paths for code, reason and initiator are no profile.
+        SettingsError: the paths for code, reason and initiator are no profile; with what else is wrong.
     """
     settings: dict[str, Any] = {
         "catalog": args.catalog or (),
@@ -134,9 +134,14 @@ def enricher_settings(args: argparse.Namespace) -> dict[str, Any]:
     if args.fields is not None:
         settings["fields"] = [field.strip() for field in args.fields.split(",")]
     if args.code or args.reason or args.initiator:
+        from enricher.enrich import Enricher
         from enricher.profiles import custom_profile
 
-        settings["custom"] = custom_profile(args.code or (), args.reason or (), args.initiator or ())
+        with Problems() as problems:
+            paths = (args.code or (), args.reason or (), args.initiator or ())
+            settings["custom"] = problems.check(lambda: custom_profile(*paths), None)
+            if problems.found:
+                problems.check(lambda: Enricher(**settings), None)
     return settings
 
 

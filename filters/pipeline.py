@@ -1,25 +1,32 @@
 """The flow: a source gives batches, the enricher maps them, a sink takes them, and only then the source hears of it."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from enricher.blocks import Blocks, Tally
 from enricher.enrich import Enricher
 from enricher.errors import SettingsError
-from filters.batch import Batch, Sink, Source
+from filters.batch import Batch, Events, Sink, Source
 from filters.errors import InvalidLine, Stop
 from filters.invalid import DeadLetter, Failed, Invalid, Rejected
 from filters.messages import warn
 from filters.reload import Reload
+
+if TYPE_CHECKING:
+    from filters.events import EventBlocks
 
 
 class Done(msgspec.Struct, frozen=True):
     """A batch that was enriched.
 
     Args:
-        lines: how many lines of input it was.
+        data: lines; or entries of the forward protocol, one behind the other, where there is a tag.
+        lines: how many lines or events of input it was.
         stop: what ends the run when this is written.
+        tag: of events, None for lines.
+        count: how many entries there are.
     """
 
     data: bytes
@@ -27,6 +34,8 @@ class Done(msgspec.Struct, frozen=True):
     origin: str = ""
     rejected: list[Rejected] = []
     stop: Stop | None = None
+    tag: str | None = None
+    count: int = 0
 
 
 class Stage:
@@ -44,7 +53,9 @@ class Stage:
         self._max_line = max_line
         self._count = count
         self._past = Tally()
-        self._blocks = Blocks(make(), invalid, count=count)
+        self._enricher = make()
+        self._blocks = Blocks(self._enricher, invalid, count=count)
+        self._events: EventBlocks | None = None
 
     @property
     def tally(self) -> Tally:
@@ -52,7 +63,17 @@ class Stage:
         total = Tally()
         total.add(self._past)
         total.add(self._blocks.counted())
+        if self._events:
+            total.add(self._events.counted())
         return total
+
+    def process_events(self, events: Events) -> Done:
+        """Return the events enriched; those behind one that ends the run are left out."""
+        if self._events is None:
+            from filters.events import EventBlocks
+
+            self._events = EventBlocks(self._enricher, self._invalid, count=self._count)
+        return self._events.process(events)
 
     def process(self, batch: Batch) -> Done:
         """Return the batch enriched; lines behind one that ends the run are left out."""
@@ -83,16 +104,24 @@ class Stage:
                 warn(f"not reloaded: {problem}")
             return
         self._past = self.tally
-        self._blocks = Blocks(enricher, self._invalid, count=self._count)
+        self._enricher = enricher
+        self._blocks, self._events = Blocks(enricher, self._invalid, count=self._count), None
         warn(f"reloaded: catalog {enricher.catalog.version}, {len(enricher.catalog.rows)} rows")
 
 
 class Outlet:
-    """Writes what was enriched, and knows which line of its input comes next."""
+    """Writes what was enriched, and knows which line of its input comes next.
 
-    def __init__(self, sink: Sink, dead_letter: DeadLetter | None) -> None:
+    Args:
+        events: takes events: their tag, their entries and how many those are.
+    """
+
+    def __init__(
+        self, sink: Sink, dead_letter: DeadLetter | None, events: Callable[[str, bytes, int], None] | None = None
+    ) -> None:
         self._sink = sink
         self._dead_letter = dead_letter
+        self._events = events
         self.origin = ""
         self.lines = 0
 
@@ -106,7 +135,10 @@ class Outlet:
             self.origin, self.lines = done.origin, 0
         if self._dead_letter:
             self._dead_letter.write(done.rejected, self.lines, done.origin)
-        self._sink.write(done.data)
+        if done.tag is None:
+            self._sink.write(done.data)
+        elif self._events:
+            self._events(done.tag, done.data, done.count)
         self.lines += done.lines
         if isinstance(done.stop, InvalidLine):
             where = f"{done.origin or 'line'}{':' if done.origin else ' '}{self.lines + 1}"
@@ -120,7 +152,10 @@ def run(source: Source, stage: Stage, outlet: Outlet, reload: Reload) -> None:
         Stop: the run ended early.
     """
     for batch in source.batches():
-        if batch.data or batch.length:
+        if isinstance(batch, Events):
+            outlet.write(stage.process_events(batch))
+            batch.ack()
+        elif batch.data or batch.length:
             outlet.write(stage.process(batch))
             batch.ack()
         if reload.due():

@@ -14,19 +14,14 @@ from typing import NoReturn, Protocol, TypeVar
 
 import msgspec
 
-from filters.batch import Batch
-from filters.codecs.lines import BOM, LineCutter, Rest
 from filters.errors import OutputFailed, Stop
 from filters.messages import warn
 from filters.pipeline import Done, Outlet, Stage
 from filters.reload import Reload
+from filters.ring_input import Input, ReadTurn, read_all, shared_descriptor
 from filters.signals import Signals
-from filters.sinks.descriptor import Descriptor
-from filters.sources.files import CHUNK, STDIN, compression, open_input
 from filters.stats import Summary
 
-# A token costs some 50 microseconds a round, so that more is read at a time than one block.
-READ = 4 * CHUNK
 # Seconds between two looks at the progress.
 _PAUSE = 0.1
 _SIZE = struct.Struct("!I")
@@ -49,19 +44,6 @@ class Settings(Protocol):
 
     def reload(self, signals: Signals) -> Reload:
         """Return what tells when to load anew."""
-
-
-class ReadTurn(msgspec.Struct, frozen=True):
-    """The reading token: where in the input to go on.
-
-    Args:
-        over: whether there is no more to read.
-    """
-
-    file: int = 0
-    offset: int = 0
-    rest: Rest = Rest()
-    over: bool = False
 
 
 class WriteTurn(msgspec.Struct, frozen=True):
@@ -104,64 +86,8 @@ class Token:
         Raises:
             OutputFailed: the process before us has died.
         """
-        (size,) = _SIZE.unpack(self._read(_SIZE.size))
-        return msgspec.msgpack.decode(self._read(size), type=kind)
-
-    def _read(self, size: int) -> bytes:
-        data = bytearray()
-        while len(data) < size:
-            piece = os.read(self.reader, size - len(data))
-            if not piece:
-                raise OutputFailed("a process of --jobs has died")
-            data += piece
-        return bytes(data)
-
-
-class Input:
-    """All inputs, as the holder of the reading token sees them."""
-
-    def __init__(self, paths: Sequence[str], max_line: int, signals: Signals, fd: int | None) -> None:
-        self._paths = paths
-        self._max_line = max_line
-        self._signals = signals
-        self._fd = fd
-
-    def read(self, turn: ReadTurn) -> tuple[list[Batch], ReadTurn, int]:
-        """Read until there is something to do; return it, how to go on, and how many bytes were read."""
-        cutter, file, offset, total = LineCutter(self._max_line, turn.rest), turn.file, turn.offset, 0
-        batches: list[Batch] = []
-        while not batches:
-            if self._signals.stop:
-                return batches, ReadTurn(file, offset, cutter.rest, over=True), total
-            data = self._chunk(file, offset)
-            if data is None:
-                continue
-            offset, total = offset + len(data), total + len(data)
-            origin = "" if self._fd is not None else self._paths[file]
-            step = min(CHUNK, self._max_line)
-            for start in range(0, len(data), step):
-                batches += [Batch(b.data, b.length, origin) for b in cutter.feed(data[start : start + step])]
-            if not data:
-                batches += [Batch(block.data, block.length, origin) for block in cutter.finish()]
-                cutter, file, offset = LineCutter(self._max_line), file + 1, 0
-                if self._fd is not None or file == len(self._paths):
-                    return batches, ReadTurn(over=True), total
-        return batches, ReadTurn(file, offset, cutter.rest), total
-
-    def _chunk(self, file: int, offset: int) -> bytes | None:
-        """Return what comes next, b"" at the end, None if a signal came instead."""
-        if self._fd is None:
-            with open(self._paths[file], "rb", buffering=0) as opened:
-                return os.pread(opened.fileno(), READ, offset)
-        if not self._signals.wait(self._fd):
-            return None
-        data = os.read(self._fd, READ)
-        while data and len(data) < READ and self._signals.wait(self._fd, 0):
-            more = os.read(self._fd, READ - len(data))
-            if not more:
-                break  # the next turn meets the end again
-            data += more
-        return data
+        (size,) = _SIZE.unpack(read_all(self.reader, _SIZE.size))
+        return msgspec.msgpack.decode(read_all(self.reader, size), type=kind)
 
 
 def run_ring(
@@ -169,12 +95,12 @@ def run_ring(
 ) -> tuple[Summary, Stop | None]:
     """Run the stream in several processes; return what they did and what ended it early."""
     jobs = settings.jobs
-    fd = _shared_descriptor(settings.paths)
+    fd, feeder = shared_descriptor(settings.paths)
     reading, writing, results = ([Token() for _ in range(jobs)] for _ in range(3))
     progress = mmap.mmap(-1, _COUNT.size * jobs)
     children = []
     for place in range(jobs):
-        child = os.fork()
+        child = signals.fork()
         if child == 0:
             _close_others(place, reading, writing, results)
             _Worker(place, settings, Input(settings.paths, settings.max_line, signals, fd), signals, progress).work(
@@ -191,41 +117,10 @@ def run_ring(
     for token in results:
         os.close(token.writer)
     reports = _wait(children, results, signals, progress, on_read)
+    if feeder:
+        os.kill(feeder, signal.SIGKILL)  # it may still wait for an input
+        os.waitpid(feeder, 0)
     return _merged(reports)
-
-
-def _shared_descriptor(paths: Sequence[str]) -> int | None:
-    """Return the descriptor that all processes read from in turn; None for plain files, which each can open."""
-    if all(path != STDIN and os.path.isfile(path) and not compression(path) for path in paths):
-        return None
-    if list(paths) == [STDIN]:
-        return 0
-    reader, writer = os.pipe()
-    if os.fork() == 0:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        os.close(reader)
-        os._exit(_feed(paths, writer))
-    os.close(writer)
-    return reader
-
-
-def _feed(paths: Sequence[str], writer: int) -> int:
-    """Read all inputs, decompressed, into a pipe, each from its first line to a whole last one."""
-    sink = Descriptor(writer, "a pipe of --jobs")
-    try:
-        for path in paths:
-            with open_input(path) as file:
-                last = file.read(CHUNK)
-                sink.write(last.removeprefix(BOM))
-                while chunk := file.read(CHUNK):
-                    last = chunk
-                    sink.write(chunk)
-                if last and not last.endswith(b"\n"):
-                    sink.write(b"\n")
-    except Stop:
-        return 1
-    return 0
 
 
 def _close_others(place: int, reading: list[Token], writing: list[Token], results: list[Token]) -> None:
@@ -261,8 +156,7 @@ class _Worker:
         """Go round until there is no more to do, report and leave."""
         try:
             while self._round(reading, writing):
-                if self._reload.due():
-                    self._stage.reload()
+                pass
             _send_last(reading[1], ReadTurn(over=True))
         except Stop as stop:
             self._stop = stop
@@ -277,7 +171,11 @@ class _Worker:
         turn = reading[0].take(ReadTurn)
         if turn.over or self._over:
             return False
-        batches, then, count = self._source.read(turn)
+        try:
+            batches, then, count = self._source.read(turn)
+        except Stop:
+            _send_last(reading[1], ReadTurn(over=True))
+            raise
         if then.over:
             _send_last(reading[1], then)
         else:
@@ -285,6 +183,8 @@ class _Worker:
         self._unfinished = then.rest.size if then.over else 0
         self._read += count
         _COUNT.pack_into(self._progress, _COUNT.size * self._place, self._read)
+        if self._reload.due():  # it may have waited for long, so that what is due is due for what came now
+            self._stage.reload()
         done = [self._stage.process(batch) for batch in batches]
         write = self._written(done, writing[0].take(WriteTurn))
         self._over = write.over

@@ -1,5 +1,73 @@
 """Cuts a stream of MessagePack into chunks of whole values, in bounded memory."""
 
+from typing import Literal, NamedTuple
+
+
+class Cut(NamedTuple):
+    """Whole values, one behind the other.
+
+    Args:
+        ends: where each of them ends, with 0 before them.
+        problem: why what comes behind them cannot be cut.
+    """
+
+    data: bytes
+    ends: list[int]
+    problem: Literal["", "not_msgpack", "too_deep"] = ""
+
+
+class Cutter:
+    """Cuts what it is fed into whole values; each byte is looked at once, however long a value is."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._parts: list[bytes] = []
+        self._start()
+
+    def feed(self, chunk: bytes) -> Cut:
+        """Return the values that end in this chunk; `size` bytes stay behind."""
+        from msgpack import FormatError, OutOfData, StackError
+
+        skip, tell, begin = self._unpacker.skip, self._unpacker.tell, self._begin
+        ends = [0]
+        note = ends.append
+        problem: Literal["", "not_msgpack", "too_deep"] = ""
+        self._unpacker.feed(chunk)
+        try:
+            while True:
+                skip()
+                note(tell() - begin)
+        except OutOfData:
+            pass
+        except StackError:
+            problem = "too_deep"
+        except (FormatError, ValueError):
+            problem = "not_msgpack"
+        return Cut(self._taken(chunk, ends[-1]), ends, problem)
+
+    def take(self) -> bytes:
+        """Return what stayed behind, and begin anew."""
+        rest = b"".join(self._parts)
+        self._parts, self.size = [], 0
+        self._start()
+        return rest
+
+    def _start(self) -> None:
+        from msgpack import Unpacker
+
+        self._unpacker = Unpacker(None, max_buffer_size=0)
+        self._begin = 0
+
+    def _taken(self, chunk: bytes, end: int) -> bytes:
+        self._parts.append(chunk)
+        self.size += len(chunk) - end
+        if not end:
+            return b""
+        data = b"".join(self._parts) if len(self._parts) > 1 else chunk
+        self._parts = [data[end:]] if end < len(data) else []
+        self._begin += end
+        return data[:end]
+
 
 class Skipper:
     """Finds the end of a MessagePack value that comes in pieces and is too large to be kept."""

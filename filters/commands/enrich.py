@@ -7,8 +7,10 @@ from typing import Any, TypeVar
 
 from enricher.enrich import Enricher
 from enricher.errors import SettingsError
-from filters import options
+from filters import endpoints, options
+from filters.batch import Sink, Source
 from filters.errors import Stop, Stopped
+from filters.forward.options import add_arguments as add_forward_arguments
 from filters.invalid import MODES, DeadLetter, Invalid
 from filters.messages import warn
 from filters.pipeline import Outlet, Stage
@@ -25,6 +27,7 @@ examples:
   sipsense < calls.jsonl > enriched.jsonl
   zcat cdr-*.gz | sipsense --stats | jq -c .sip
   sipsense --jobs 2 -o enriched.jsonl acc.jsonl.zst
+  sipsense --input forward://127.0.0.1:24224 --output forward://log1:24224,log2:24224 --dead-letter left.jsonl
 """
 
 _T = TypeVar("_T")
@@ -35,7 +38,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files", metavar="FILE", nargs="*", help="what to read: plain, gzip or Zstandard; `-` or none: standard input"
     )
-    parser.add_argument("-o", "--output", metavar="FILE", help="write here instead of standard output")
+    parser.add_argument(
+        "-i",
+        "--input",
+        metavar="URL",
+        help="listen instead of reading: forward://HOST:PORT (without HOST: 127.0.0.1), forward+tls://HOST:PORT or "
+        "forward+unix:///PATH",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="write here instead of standard output: a file, or forward://HOST:PORT[,HOST2:PORT2][/TAG], "
+        "forward+tls://..., forward+unix:///PATH",
+    )
     options.add_settings(parser)
     bad = parser.add_argument_group("bad input")
     bad.add_argument(
@@ -59,6 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     running.add_argument("--stats", action="store_true", help="print a closing table on standard error")
     running.add_argument("--stats-json", metavar="FILE", help="write the same as JSON")
+    add_forward_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -97,19 +114,25 @@ class _Plan:
                 return otherwise
 
         self._args = args
-        self.paths: Sequence[str] = args.files or [STDIN]
+        self.paths: Sequence[str] = () if args.input else args.files or [STDIN]
         self.max_line = checked(lambda: options.size(args.max_line, "--max-line"), 1)
         self.jobs = checked(lambda: options.count(args.jobs, "--jobs"), 1)
         nothing: dict[str, Any] = {}
         settings = checked(lambda: options.enricher_settings(args), nothing)
         self.make: Callable[[], Enricher] = lambda: Enricher(**settings)
         self._first = checked(self.make, None)
-        problems += _check_paths(self.paths, args)
+        self._open_source = checked(lambda: endpoints.source_of(args.input, args), None) if args.input else None
+        remote = endpoints.scheme(args.output)
+        self._open_sink = checked(lambda: endpoints.sink_of(args.output, args), None) if remote else None
+        self._lines_of = _lines_of(args) if args.input and not remote else None
+        problems += endpoints.problems(args) + _check_paths(self.paths, args)
         if problems:
             raise SettingsError(problems)
         self.dead_letter = DeadLetter(args.dead_letter) if args.dead_letter else None
-        self._fd = _open_output(args.output) if args.output else 1
-        self.sink = Descriptor(self._fd, args.output or "standard output")
+        self._fd = _open_output(args.output) if args.output and not remote else 1
+        self.sink: Sink = Descriptor(self._fd, args.output or "standard output")
+        self._events = self._lines_of and self._write_as_lines
+        self._remote: list[endpoints.RemoteSource | endpoints.RemoteSink] = []
 
     def stage(self) -> Stage:
         """Return the stage; the enricher that was made for the check is its first."""
@@ -120,7 +143,7 @@ class _Plan:
 
     def outlet(self) -> Outlet:
         """Return the outlet."""
-        return Outlet(self.sink, self.dead_letter)
+        return Outlet(self.sink, self.dead_letter, self._events)
 
     def reload(self, signals: Signals) -> Reload:
         """Return what tells when to load anew."""
@@ -136,20 +159,51 @@ class _Plan:
                 from filters.ring import run_ring
 
                 return run_ring(self, signals, on_read)
-            source = Files(self.paths, self.max_line, signals, pause=1.0 if self._args.watch else None, on_read=on_read)
+            source = self._source(signals, on_read)
+            sink = self._connect(signals)
             stage, stop = self.stage(), None
             try:
                 run_pipeline(source, stage, self.outlet(), self.reload(signals))
+                if sink:
+                    sink.finish()
             except Stop as reason:
                 stop = reason
-        if source.unfinished:
+        if isinstance(source, Files) and source.unfinished:
             warn(f"stopped inside a line: its first {source.unfinished} bytes were not written")
         return Summary.of(stage.tally), stop
 
     def close(self) -> None:
-        """Close the output."""
+        """Close input and output."""
+        for end in self._remote:
+            end.close()
         if self._fd != 1:
             os.close(self._fd)
+
+    def _source(self, signals: Signals, on_read: Callable[[int], None] | None) -> Source:
+        if self._open_source:
+            source = self._open_source(signals)
+            self._remote.append(source)
+            return source
+        return Files(self.paths, self.max_line, signals, pause=1.0 if self._args.watch else None, on_read=on_read)
+
+    def _connect(self, signals: Signals) -> endpoints.RemoteSink | None:
+        """Put a remote sink in the place of standard output, if there is to be one."""
+        if not self._open_sink:
+            return None
+        sink = self._open_sink(signals, self.dead_letter)
+        self._remote.append(sink)
+        self.sink, self._events = sink, sink.write_events
+        return sink
+
+    def _write_as_lines(self, tag: str, entries: bytes, count: int) -> None:
+        if self._lines_of:
+            self.sink.write(self._lines_of(tag, entries, count))
+
+
+def _lines_of(args: argparse.Namespace) -> Callable[[str, bytes, int], bytes]:
+    from filters.codecs.convert import lines_of
+
+    return lines_of(args.tag_key or "", args.time_key or "")
 
 
 def _check_paths(paths: Sequence[str], args: argparse.Namespace) -> list[str]:
@@ -163,12 +217,13 @@ def _check_paths(paths: Sequence[str], args: argparse.Namespace) -> list[str]:
             problems.append(f"{path}: cannot be read: {_why_unreadable(path)}")
         elif args.output and os.path.exists(args.output) and os.path.samefile(path, args.output):
             problems.append(f"--output: expected another file than the input, got {args.output}")
-    if args.output and args.output.endswith((".gz", ".zst")):
+    output = "" if endpoints.scheme(args.output) else args.output or ""
+    if output.endswith((".gz", ".zst")):
         problems.append(
-            f"--output: expected a name for plain text, got {args.output}; compress with a pipe: sipsense ... | gzip"
+            f"--output: expected a name for plain text, got {output}; compress with a pipe: sipsense ... | gzip"
         )
     for option, path in (
-        ("--output", args.output),
+        ("--output", output),
         ("--dead-letter", args.dead_letter),
         ("--stats-json", args.stats_json),
     ):

@@ -2,11 +2,15 @@
 
 import argparse
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from enricher.enrich import Enricher
 from filters import messages, options
 from filters.errors import Stop
+
+if TYPE_CHECKING:
+    from filters.signals import Signals
+    from filters.sinks.descriptor import Descriptor
 
 HELP = "be the child process of Fluentd's exec_filter"
 EPILOG = """\
@@ -40,11 +44,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Be the child."""
-    from filters.fluentd import JsonChild, MsgpackChild
-    from filters.fluentd import run as run_child
-    from filters.reload import Reload
     from filters.signals import Signals
     from filters.sinks.descriptor import Descriptor
+
+    # A stray line on its standard output makes Fluentd deaf to a child for ever: what anybody prints goes to stderr.
+    stdout = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with Signals(patient=True) as signals:
+            _run(args, signals, Descriptor(stdout, "standard output"))
+    finally:
+        # Fluentd reads on until this is closed; messages may take longer.
+        os.close(stdout)
+        messages.close()
+    return 0
+
+
+def _run(args: argparse.Namespace, signals: "Signals", output: "Descriptor") -> None:
+    """Be the child, with signals noted and output where it belongs.
+
+    Raises:
+        Stop: the output cannot be written.
+    """
+    from filters.fluentd import READ, JsonChild, MsgpackChild
+    from filters.fluentd import run as run_child
+    from filters.reload import Reload
 
     with options.Problems() as problems:
         size = problems.check(lambda: options.size(args.max_record, "--max-record"), 1)
@@ -52,18 +76,10 @@ def run(args: argparse.Namespace) -> int:
         settings = problems.check(lambda: options.enricher_settings(args), nothing)
         problems.check(lambda: Enricher(**settings), None)
         problems.check(lambda: options.open_messages(args), None)
-    # A stray line on its standard output makes Fluentd deaf to a child for ever: what anybody prints goes to stderr.
-    output = Descriptor(os.dup(1), "standard output")
-    os.dup2(2, 1)
     kind = JsonChild if args.codec == "json" else MsgpackChild
     child = kind(lambda: Enricher(**settings), size)
     watched = [*(args.catalog or ()), *(args.profile_file or ())]
-    try:
-        with Signals(patient=True) as signals:
-            stop = run_child(child, signals, output, Reload(signals, watched if args.watch else ()))
-        if stop:
-            messages.warn(str(stop) or "Fluentd has closed the pipe")
-            raise Stop
-    finally:
-        messages.close()
-    return 0
+    stop = run_child(child, signals, output, Reload(signals, watched if args.watch else ()), min(READ, size))
+    if stop:
+        messages.warn(str(stop) or "Fluentd has closed the pipe")
+        raise Stop

@@ -1,12 +1,14 @@
 """Standard input and files as a source; compressed files are known by their first bytes."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO
 
 from enricher.errors import SettingsError
 from filters.batch import Batch
 from filters.codecs.lines import LineCutter
+from filters.errors import InputFailed
 from filters.signals import Signals
 
 # The caches of a processor hold a block of this size and all that is made of it.
@@ -46,7 +48,11 @@ class Files:
         self.unfinished = 0
 
     def batches(self) -> Iterator[Batch]:
-        """Give the lines of each file; a last line without a newline gets one."""
+        """Give the lines of each file; a last line without a newline gets one.
+
+        Raises:
+            InputFailed: a file is damaged.
+        """
         for path in self._paths:
             with open_input(path) as file:
                 yield from self._lines(file, "" if path == STDIN else path)
@@ -60,7 +66,7 @@ class Files:
             if waits and not self._signals.wait(file.fileno(), self._pause):
                 yield Batch(b"")
                 continue
-            chunk = file.read(self._chunk)
+            chunk = read(file, self._chunk, origin)
             if not chunk:
                 break
             if self._on_read:
@@ -112,7 +118,29 @@ def open_input(path: str) -> BinaryIO:
 
 def _open_zstd(path: str) -> BinaryIO:
     try:
-        import zstandard
+        from filters.sources.zstd import ZstdFile
     except ImportError:
         raise SettingsError([f"{path}: Zstandard needs one package more: pip install 'sipsense[zstd]'"]) from None
-    return zstandard.ZstdDecompressor().stream_reader(open(path, "rb"), read_across_frames=True, closefd=True)
+    return ZstdFile(path)  # type: ignore[return-value]  # it has all that is used
+
+
+def read(file: BinaryIO, size: int, path: str) -> bytes:
+    """Return what comes next in a file, b"" at its end.
+
+    Args:
+        path: what the file is called in messages, "" for standard input.
+
+    Raises:
+        InputFailed: it cannot be read, or is damaged.
+    """
+    try:
+        return file.read(size)
+    except _damages() as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise InputFailed(f"{path or 'standard input'}: cannot be read: {why}") from None
+
+
+def _damages() -> tuple[type[Exception], ...]:
+    """Return what reading a damaged file raises; the errors of what decompresses only where it is in use."""
+    used = [(sys.modules.get(module), name) for module, name in (("zlib", "error"), ("zstandard", "ZstdError"))]
+    return (OSError, EOFError, *(getattr(module, name) for module, name in used if module))

@@ -1,0 +1,112 @@
+"""Runs a program on a file and says what it cost."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Literal, NamedTuple
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SIPSENSE = (sys.executable, "-m", "filters")
+
+Sink = Literal["null", "pipe"]
+SINKS: tuple[Sink, ...] = ("null", "pipe")
+
+_DRAIN = "import os\nwhile os.read(0, 1 << 20): pass"
+
+
+class Cost(NamedTuple):
+    """What a run cost, or the medians of several runs.
+
+    Args:
+        cpu: seconds of processor time of the program and those that it started.
+        wall: seconds that it took.
+        peak: most memory that it had at a time, in MiB.
+    """
+
+    cpu: float
+    wall: float
+    peak: float
+
+
+class Way(NamedTuple):
+    """A way to do a job: a program and what it reads on standard input."""
+
+    command: Sequence[str]
+    path: str
+
+
+Costs = dict[tuple[str, Sink], Cost]
+
+
+def in_turn(ways: Mapping[str, Way], rounds: int, sinks: Sequence[Sink] = SINKS) -> Costs:
+    """Return the medians for each way, measured in turn (A B C A B C ...), so that all meet the same disturbances."""
+    costs: dict[tuple[str, Sink], list[Cost]] = {}
+    for _ in range(rounds):
+        for sink in sinks:
+            for name, way in ways.items():
+                costs.setdefault((name, sink), []).append(_run(way, sink))
+    return {key: _medians(several) for key, several in costs.items()}
+
+
+def first_record(commands: Mapping[str, Sequence[str]], record: bytes, rounds: int) -> dict[str, Cost]:
+    """Return the medians from the start to the first byte of output, or to the end of a program that says nothing."""
+    costs: dict[str, list[Cost]] = {}
+    for _ in range(rounds):
+        for name, command in commands.items():
+            costs.setdefault(name, []).append(_start(command, record))
+    return {name: _medians(several) for name, several in costs.items()}
+
+
+def _medians(costs: Sequence[Cost]) -> Cost:
+    return Cost(*(median(values) for values in zip(*costs, strict=True)))
+
+
+def _run(way: Way, sink: Sink) -> Cost:
+    drain = None
+    with open(way.path, "rb") as source, open(os.devnull, "wb") as null:
+        output: int = null.fileno()
+        if sink == "pipe":
+            drain = subprocess.Popen([sys.executable, "-c", _DRAIN], stdin=subprocess.PIPE)
+            assert drain.stdin
+            output = drain.stdin.fileno()
+        begin = time.perf_counter()
+        child = _spawn(way.command, source.fileno(), output)
+        cost = _wait(child, way.command, begin)
+    if drain:
+        drain.communicate()
+    return cost
+
+
+def _start(command: Sequence[str], record: bytes) -> Cost:
+    into, record_end = os.pipe()
+    output_end, output = os.pipe()
+    os.write(record_end, record)
+    begin = time.perf_counter()
+    child = _spawn(command, into, output)
+    os.close(into)
+    os.close(output)
+    os.read(output_end, 1)
+    wall = time.perf_counter() - begin
+    os.close(record_end)
+    cost = _wait(child, command, begin)
+    os.close(output_end)
+    return cost._replace(wall=wall)
+
+
+def _spawn(command: Sequence[str], source: int, output: int) -> int:
+    environment = {**os.environ, "PYTHONPATH": ROOT}
+    child = subprocess.Popen(command, stdin=source, stdout=output, cwd=ROOT, env=environment)
+    child.returncode = 0  # it is waited for here, which Popen is not to do again
+    return child.pid
+
+
+def _wait(child: int, command: Sequence[str], begin: float) -> Cost:
+    _, status, usage = os.wait4(child, 0)
+    wall = time.perf_counter() - begin
+    if status:
+        raise SystemExit(f"{' '.join(command)}: ended with {os.waitstatus_to_exitcode(status)}")
+    unit = 1024 if sys.platform == "darwin" else 1
+    return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / unit / 1024)

@@ -1,0 +1,156 @@
+"""Fluentd, Fluent Bit or another server of the forward protocol as a sink."""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from filters.codecs.convert import entries_of, json_of
+from filters.errors import OutputFailed
+from filters.forward.target import Failure, GivenUp, Target
+from filters.forward.wire import new_chunk, packed_forward, split
+from filters.invalid import DeadLetter
+from filters.messages import warn
+from filters.signals import Signals
+
+# Seconds between two rounds through all targets: the first, and the longest.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """How a sink delivers.
+
+    Args:
+        tag: makes the tag of what it is for events, and of nothing for lines.
+        acks: whether a message counts as delivered when the target says so, or when it is sent.
+        gzip: whether messages are compressed.
+        drain: seconds that are left for delivery when a signal asks for the end.
+    """
+
+    tag: Callable[[str], str]
+    acks: bool = True
+    gzip: bool = False
+    drain: float = 10.0
+
+
+class Forward:
+    """Delivers events in batches; the next target takes the place of one that fails.
+
+    Args:
+        connect: makes the targets, given what tells how many seconds are left.
+        dead_letter: where what could not be delivered goes when the time is over; None if nowhere.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[Callable[[], float | None]], Sequence[Target]],
+        settings: Settings,
+        signals: Signals,
+        dead_letter: DeadLetter | None,
+    ) -> None:
+        self._settings = settings
+        self._signals = signals
+        self._dead_letter = dead_letter
+        self._due: float | None = None
+        self._targets = connect(self._left)
+        self._now = 0
+        self.undelivered = 0
+
+    def write(self, data: bytes) -> None:
+        """Deliver JSON lines; their time is now.
+
+        Raises:
+            OutputFailed: they could not be delivered, and there is no other place for them.
+        """
+        entries, count = entries_of(data, time.time_ns())
+        self.write_events("", entries, count)
+
+    def write_events(self, tag: str, entries: bytes, count: int) -> None:
+        """Deliver the entries of events.
+
+        Raises:
+            OutputFailed: they could not be delivered, and there is no other place for them.
+        """
+        if not count:
+            return
+        chunk = new_chunk() if self._settings.acks else ""
+        message = packed_forward(self._settings.tag(tag), entries, count, chunk, gzip=self._settings.gzip)
+        try:
+            self._deliver(message, chunk)
+        except GivenUp:
+            self._give_up(entries, count)
+
+    def close(self) -> None:
+        """Leave the targets."""
+        for target in self._targets:
+            target.close()
+
+    def finish(self) -> None:
+        """Say what is left.
+
+        Raises:
+            OutputFailed: something is.
+        """
+        if self.undelivered:
+            where = f"they are in {self._dead_letter.path}" if self._dead_letter else "they were not taken"
+            raise OutputFailed(f"{self.undelivered} records were not delivered: {where}")
+
+    def _deliver(self, message: Sequence[bytes], chunk: str) -> None:
+        """Hand the message to a target, to each in turn, until one has taken it.
+
+        Raises:
+            GivenUp: there is no time left.
+        """
+        pause = _FIRST_PAUSE
+        failures = 0
+        while True:
+            left = self._left()
+            if left is not None and left <= 0:
+                raise GivenUp
+            target = self._targets[self._now]
+            try:
+                target.deliver(message, chunk)
+            except Failure as failure:
+                self._note(target, failure)
+            else:
+                self._delivered(target)
+                return
+            self._now = (self._now + 1) % len(self._targets)
+            failures += 1
+            if failures % len(self._targets) == 0:
+                # Many senders that lost one target must not come back at the same moment.
+                self._signals.sleep(self._at_most(pause * random.uniform(0.5, 1)))  # noqa: S311
+                pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _at_most(self, seconds: float) -> float:
+        left = self._left()
+        return seconds if left is None else max(0.0, min(seconds, left))
+
+    def _left(self) -> float | None:
+        """Return how many seconds are left, None while nobody asked for the end."""
+        if self._due is None:
+            if not self._signals.stop:
+                return None
+            self._due = time.monotonic() + self._settings.drain
+        return self._due - time.monotonic()
+
+    def _note(self, target: Target, failure: Failure) -> None:
+        if target.failing != str(failure):
+            target.failing = str(failure)
+            warn(f"{target.name}: did not take what was sent: {failure}; it is sent again until it is taken")
+
+    def _delivered(self, target: Target) -> None:
+        if target.failing:
+            target.failing = ""
+            warn(f"{target.name}: takes records again")
+
+    def _give_up(self, entries: bytes, count: int) -> None:
+        self.undelivered += count
+        if self._dead_letter is None:
+            self.finish()
+            return
+        names = ", ".join(target.name for target in self._targets)
+        why = next((target.failing for target in self._targets if target.failing), "there was no time left")
+        _, records = split(entries, count)
+        self._dead_letter.keep(map(json_of, records), "not_delivered", f"{names}: {why}")
