@@ -158,7 +158,7 @@ def code_paths(enricher: Enricher) -> list[str]:
 def code_like(record: JsonRecord) -> list[tuple[str, str]]:
     """Return the paths whose values could be SIP codes, with their values."""
     try:
-        values = msgspec.json.decode(record.line)
+        values = msgspec.json.decode(record.data)
     except (msgspec.DecodeError, RecursionError):
         return []
     found = [(path, value) for path, value in _leaves(values, ()) if read_code(value)[0]]

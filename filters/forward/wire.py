@@ -128,7 +128,7 @@ def _options(parts: Sequence[msgspec.Raw]) -> dict[str, bytes]:
         return {}
     try:
         members = _members(parts[0])
-    except (msgspec.DecodeError, RecursionError, TypeError):
+    except (ValueError, RecursionError, TypeError):  # a msgspec.DecodeError is a ValueError
         raise Malformed("expected a map of options") from None
     options = {_key(key): bytes(value) for key, value in members.items()}
     if _value(options.get("fluent_signal", b"\x00")) not in (0, None):
@@ -145,7 +145,7 @@ def _key(key: object) -> str:
 def _value(raw: bytes) -> Any:
     try:
         return _any(raw)
-    except (msgspec.DecodeError, ValueError, RecursionError, TypeError):
+    except (ValueError, RecursionError, TypeError):
         return None
 
 

@@ -103,7 +103,7 @@ class TestGain:
     )
     def test_evidence(self, record: dict[str, Any], outcome: str | None) -> None:
         """What the record says of a connect decides where code and text leave it open."""
-        call = {"sip_code": 408, "hangup_by": "system", **record}
+        call = {"sip_code": 408, "disconnect_initiator": "system", **record}
         for enricher in (ENRICHER, FLAT):
             gained = enricher.enrich(call)
             assert gained.get("sip", {}).get("outcome", gained.get("sip_outcome")) == outcome
@@ -124,7 +124,6 @@ SPELLINGS = [
     b"{%b}\r",
     '{"\u00e9":"\u20ac \U0001f600 \u2028",%b}'.encode(),
     b'{"a":"}","b":"{\\"sip\\":1}","c":"\\\\",%b}',
-    b'{"a":"\\ud83d",%b}',
     b'{"":"","sips":{},"Sip":1,%b}',
     b'{"a":{"sip":{"code":1}},"b":[{"sip":2}],%b}',
     b'{"a":' + b"[" * 500 + b"]" * 500 + b",%b}",
@@ -134,7 +133,7 @@ SPELLINGS = [
 class TestBytes:
     @pytest.mark.parametrize("form", SPELLINGS)
     def test_spelling(self, form: bytes) -> None:
-        """Numbers, escapes, duplicate keys and white space stay as they are written; the addition is all that is new."""
+        """Numbers, escapes, duplicate keys and white space stay as they are; the addition is all that is new."""
         line = form % CODE_ONLY
         enriched = ENRICHER.enrich_json(line)
         addition = b',"sip":' + added(b"{%b}" % CODE_ONLY)
@@ -303,5 +302,5 @@ class TestErrors:
 
     def test_no_fields(self) -> None:
         """A choice of no fields is refused."""
-        with pytest.raises(SettingsError, match="fields: expected some of code, .*, got none"):
+        with pytest.raises(SettingsError, match=r"fields: expected some of code, .*, got none"):
             Enricher(fields=())

@@ -30,7 +30,8 @@ class Events(socketserver.ThreadingTCPServer):
 
 class _Connection(socketserver.BaseRequestHandler):
     def handle(self) -> None:
-        unpacker = msgpack.Unpacker(None, max_buffer_size=0, strict_map_key=False)
+        # Fluentd writes packed events as STR unless it is told otherwise.
+        unpacker = msgpack.Unpacker(None, max_buffer_size=0, strict_map_key=False, unicode_errors="surrogateescape")
         while data := self.request.recv(1 << 16):
             unpacker.feed(data)
             for message in unpacker:
@@ -42,6 +43,8 @@ class _Connection(socketserver.BaseRequestHandler):
 
 def _events(message: list[Any]) -> list[tuple[str, Any, Any]]:
     tag, entries = message[0], message[1]
+    if isinstance(entries, str):
+        entries = entries.encode(errors="surrogateescape")
     if isinstance(entries, bytes):
         unpacker = msgpack.Unpacker(None, max_buffer_size=0, strict_map_key=False)
         unpacker.feed(gzip.decompress(entries) if entries[:2] == b"\x1f\x8b" else entries)

@@ -6,9 +6,9 @@ from itertools import pairwise
 import msgpack
 import pytest
 import zstandard
+from forward_messages import RECORD, entries, event_time
 from hypothesis import given
 from hypothesis import strategies as st
-from messages import RECORD, entries, event_time
 
 from filters.forward import wire
 from filters.forward.wire import Malformed
@@ -20,6 +20,7 @@ PACKED = msgpack.packb(RECORD)
 
 
 def decode(value, limit=LIMIT, **options):
+    """Pack a message and read it."""
     return wire.decode(msgpack.packb(value, **options), limit)
 
 
@@ -44,7 +45,9 @@ class TestModes:
         assert len(decode(["a.b", [[1, {}]] * count]).records) == count
 
     @pytest.mark.parametrize("use_bin_type", [True, False])
-    @pytest.mark.parametrize("options", [[], [None], [{}], [{"size": 3}], [{"size": 2}], [{"size": 4}], [{"size": "x"}]])
+    @pytest.mark.parametrize(
+        "options", [[], [None], [{}], [{"size": 3}], [{"size": 2}], [{"size": 4}], [{"size": "x"}]]
+    )
     def test_packed_forward(self, use_bin_type, options):
         """Entries in BIN and in STR are read, whatever number of them the client claims."""
         message = decode(["a.b", entries(3), *options], use_bin_type=use_bin_type)
@@ -164,8 +167,15 @@ def test_random_bytes(data):
 
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(max_size=5) | st.binary(max_size=5),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3) | st.binary(max_size=3), inner, max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats()
+    | st.text(max_size=5)
+    | st.binary(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3) | st.binary(max_size=3), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 

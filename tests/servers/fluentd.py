@@ -125,6 +125,7 @@ def dry_run(config: str, workdir: Path, env: Mapping[str, str] | None = None) ->
         cwd=workdir,
         env={**base, **(env or {})},
         capture_output=True,
+        check=False,
         text=True,
         timeout=START,
     )
@@ -164,7 +165,9 @@ def _find() -> tuple[list[str], dict[str, str]]:
 
 def _runs(home: Path, env: Mapping[str, str]) -> bool:
     command = home / "bin" / "fluentd"
-    return command.exists() and not subprocess.run([command, "--version"], env=env, capture_output=True).returncode
+    if not command.exists():
+        return False
+    return subprocess.run([command, "--version"], env=env, capture_output=True, check=False).returncode == 0
 
 
 def _install(home: Path, env: Mapping[str, str]) -> None:
@@ -184,7 +187,7 @@ def _install(home: Path, env: Mapping[str, str]) -> None:
 
 def _call(command: list[str], env: Mapping[str, str]) -> None:
     try:
-        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=900)
+        done = subprocess.run(command, env=env, capture_output=True, check=False, text=True, timeout=900)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NoFluentd(f"{' '.join(command[:2])}: {error}") from None
     if done.returncode:

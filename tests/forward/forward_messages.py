@@ -10,6 +10,7 @@ RECORD = {"sip_code": 486, "sip_reason": "Busy Here", "id": "a"}
 
 
 def event_time(seconds: int = 1700000000, nanoseconds: int = 123456789) -> msgpack.ExtType:
+    """Return a time with nanoseconds."""
     return msgpack.ExtType(0, struct.pack(">II", seconds, nanoseconds))
 
 
@@ -20,6 +21,7 @@ def entries(count: int, first: int = 0) -> bytes:
 
 
 def packed(count: int, first: int = 0, tag: str = "calls.x", **options: Any) -> bytes:
+    """Return a message in the mode PackedForward, or CompressedPackedForward if the options say so."""
     data = entries(count, first)
     if options.get("compressed") == "gzip":
         data = gzip.compress(data)
