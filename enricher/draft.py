@@ -5,7 +5,7 @@ Needed only for `scripts/freeze.py` and for a user's file, so it is imported onl
 
 import os
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -134,9 +134,9 @@ class Draft:
         aliases: dict[Key, list[Alias]] = {key: [] for key in self._rows}
         causes: list[Cause] = []
         for row, entry in self._texts.values():
-            if isinstance(entry, Cause):
-                causes.append(entry)
-            elif row:
+            if row is None or isinstance(entry, Cause):
+                causes.append(cast("Cause", entry))
+            else:
                 aliases[row].append(entry)
         replace = msgspec.structs.replace
         rows = tuple(replace(row, aliases=tuple(aliases[key])) for key, row in self._rows.items())
@@ -156,7 +156,7 @@ def _label(entry: _Entry) -> str:
             return f"row {entry.code} {entry.reason!r}"
         case Cause():
             return f"cause {entry.code} {entry.text!r}"
-        case Decision():
+        case _:
             return f"decision {entry.code} {entry.initiator!r}"
 
 

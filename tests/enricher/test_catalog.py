@@ -9,9 +9,11 @@ from collections.abc import Callable
 from itertools import dropwhile, takewhile
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from enricher.catalog import UNKNOWN_TEXT, Alias, Catalog, Cause, Decision, Row, load_catalog
+from enricher.catalog import UNKNOWN_TEXT, Alias, Catalog, Cause, Decision, Row, _builtin, load_catalog
+from enricher.draft import Draft
 from enricher.errors import SettingsError
 from enricher.text import fold
 
@@ -479,6 +481,20 @@ class TestChecks:
             ["b.toml", "Object contains unknown field `x`"],
             ["a.toml", "row 480 'Bar'"],
         ]
+
+
+class TestDraft:
+    def test_wrong_decision(self) -> None:
+        """A decision is named by its code and initiator."""
+        wrong = Decision(code=480, initiator="Systm", source="test")
+        content = msgspec.structs.replace(_builtin(), decision=(wrong,))
+        with pytest.raises(SettingsError, match="decision 480 'Systm': initiator 'Systm' is unknown"):
+            Draft(content).finish()
+
+    def test_reason_that_is_an_alias_of_the_same_file(self, load: Load) -> None:
+        """A row cannot be added under a text that the same file gives to another row."""
+        with pytest.raises(SettingsError, match="Foo"):
+            load(row(reason="'Bar'", aliases="[{ text = 'Foo' }]") + row())
 
 
 @pytest.fixture

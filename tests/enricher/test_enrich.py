@@ -243,6 +243,13 @@ class TestDict:
         record = {"EventName": "HANGUP", "eventtype": "HANGUP", "extra": '{"hangupcause":17,"dialstatus":""}'}
         assert ENRICHER.enrich(record) == json.loads(ENRICHER.enrich_json(json.dumps(record).encode()))
 
+    @pytest.mark.parametrize("extra", ["{no object", "{" * 5000, '{"a":1} {"b":2}', "[]", ""])
+    def test_text_that_holds_none(self, extra: str) -> None:
+        """A text that only looks like an object is a text."""
+        record = {"EventName": "HANGUP", "eventtype": "HANGUP", "extra": extra}
+        line = json.dumps(record).encode()
+        assert (ENRICHER.enrich(record), ENRICHER.enrich_json(line)) == (record, line)
+
 
 class TestLookup:
     def test_answer(self) -> None:

@@ -10,8 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from enricher import Enricher, InvalidRecord, custom_profile
-from enricher.blocks import Blocks
 from enricher.added import NOTHING
+from enricher.blocks import Blocks
 
 CASES = Path(__file__).resolve().parents[1] / "cases"
 POOL = [line for file in sorted(CASES.glob("*/*.jsonl")) for line in file.read_bytes().splitlines()]
@@ -146,7 +146,9 @@ class TestRecord:
         if not added.count or conflict:
             assert record == line
             return
-        taken = [f"{enricher.target}_{key}" for key in (*enricher.fields, "match")] if enricher.flat else [enricher.target]
+        taken = (
+            [f"{enricher.target}_{key}" for key in (*enricher.fields, "match")] if enricher.flat else [enricher.target]
+        )
         assume(not set(taken) & json.loads(line).keys())
         at = record.rindex(added.json)
         assert record[:at] + record[at + len(added.json) :] == line

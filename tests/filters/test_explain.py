@@ -318,11 +318,15 @@ def test_no_cursor_movement(give: Give, capsys: pytest.CaptureFixture[str]) -> N
     assert "\x9b" not in out
 
 
-@pytest.mark.parametrize("file", sorted(CASES.glob("*/*.jsonl")), ids=lambda file: f"{file.parent.name}/{file.stem}")
+RECORDS = [file for file in sorted(CASES.glob("*/*.jsonl")) if not file.name.endswith(".expected.jsonl")]
+
+
+@pytest.mark.parametrize("file", RECORDS, ids=lambda file: f"{file.parent.name}/{file.stem}")
 def test_same_as_enrich(file: Path, give: Give, capsys: pytest.CaptureFixture[str]) -> None:
     """A record is explained with just what it gains when it is enriched."""
     enricher = Enricher(target="gain")
-    for line in file.read_bytes().splitlines():
+    lines = file.read_bytes().splitlines()
+    for line in lines[:: 1 + len(lines) // 100]:
         try:
             gained = json.loads(enricher.enrich_json(line)).get("gain")
         except InvalidRecord:
