@@ -86,6 +86,8 @@ class MsgpackBlocks:
                 pieces += (prefix, self._one(record, place, trace))
                 if trace:
                     planner.note(trace)
+            elif added.count == 1 and (header := _NEXT[record[0]]):
+                pieces += (prefix, header, record[1:], added.msgpack)
             else:
                 pieces += (prefix, _extended(record, added))
         planner.settle(gains, count=self._count)

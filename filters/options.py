@@ -1,6 +1,7 @@
 """The command line: one description, from which help, man page, completion and the keys of `sipsense.toml` follow."""
 
 import argparse
+import os
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any, TypeVar
@@ -22,7 +23,7 @@ EPILOG = """\
 
 exit status:
   0  done
-  1  the output could not be written
+  1  the output could not be written, or records were not delivered
   2  a setting is wrong
   3  --invalid fail met a line that is no record
   128+N  ended by signal N
@@ -33,7 +34,18 @@ class _Help(argparse.RawDescriptionHelpFormatter):
     """Help with the defaults in it, 32 columns for the options."""
 
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=32)
+        # Without a width, argparse imports shutil with all its compressions, even where no help is printed.
+        super().__init__(prog, max_help_position=32, width=_columns() - 2)
+
+
+def _columns() -> int:
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given):
+        return int(given)
+    try:
+        return os.get_terminal_size(1).columns or 80
+    except OSError:
+        return 80
 
 
 def parser() -> argparse.ArgumentParser:

@@ -32,7 +32,7 @@ class LineCutter:
     def __init__(self, max_line: int, rest: "Rest | None" = None) -> None:
         self._max_line = max_line
         rest = rest or Rest()
-        self._parts = [rest.begun] if rest.begun else []
+        self._parts: list[bytes | memoryview] = [rest.begun] if rest.begun else []
         self._size = rest.size
         self._fresh = rest.fresh
 
@@ -54,7 +54,7 @@ class LineCutter:
             first = 0
         end = chunk.rfind(b"\n") + 1
         if end > first:
-            self._parts.append(chunk[first:end])
+            self._parts.append(memoryview(chunk)[first:end])  # a slice would be one copy more
             yield self._taken()
         self._keep(chunk[end:])
 
@@ -79,14 +79,14 @@ class LineCutter:
             self._parts = [_head(self._parts)]
 
     def _taken(self) -> Block:
-        data = b"".join(self._parts) if len(self._parts) > 1 else self._parts[0]
+        data = b"".join(self._parts)
         if self._fresh:
             data, self._fresh = data.removeprefix(BOM), False
         self._parts, self._size = [], 0
         return Block(data)
 
 
-def _head(parts: list[bytes]) -> bytes:
+def _head(parts: list[bytes | memoryview]) -> bytes:
     """Return the first bytes of the parts, without joining all of them."""
     head = b""
     for part in parts:

@@ -61,7 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a line that is no JSON object is wrapped in one (default), passed as it is, dropped, or ends the run",
     )
     bad.add_argument(
-        "--dead-letter", metavar="FILE", help="append such lines here, wrapped, instead (see `sipsense unwrap`)"
+        "--dead-letter",
+        metavar="FILE",
+        help="append such lines here, wrapped, instead; also records that could not be delivered (see `sipsense unwrap`)",
     )
     bad.add_argument(
         "--max-line", metavar="SIZE", default="16MiB", help="longest line that is read whole (default: 16MiB)"
@@ -81,6 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the stream."""
     plan = _Plan(args)
+    _keep_memory()
     with Signals() as signals:
         clock = Clock()
         try:
@@ -204,6 +207,15 @@ def _lines_of(args: argparse.Namespace) -> Callable[[str, bytes, int], bytes]:
     from filters.codecs.convert import lines_of
 
     return lines_of(args.tag_key or "", args.time_key or "")
+
+
+def _keep_memory() -> None:
+    """Have the C library keep freed memory for the next block, instead of giving it back and asking for it anew.
+
+    It raises the threshold for that when a block this large is freed; nothing is written to the block, so that it takes
+    no memory: https://man7.org/linux/man-pages/man3/mallopt.3.html, M_MMAP_THRESHOLD.
+    """
+    bytes(8 << 20)
 
 
 def _check_paths(paths: Sequence[str], args: argparse.Namespace) -> list[str]:

@@ -285,6 +285,13 @@ class TestOtherPlatform:
             488: "misconfigured",
         }
 
+    def test_unknown_text(self) -> None:
+        """Other platforms' texts are free text: one that is not known by System says as much as none there."""
+        for code in (486, 488, 480):
+            with_text = explain(code, "So long, and thanks", S, system=ELSEWHERE)
+            assert with_text == explain(code, None, S, system=ELSEWHERE)
+        assert explain(486, "So long, and thanks", S, system=ELSEWHERE).outcome == "busy"
+
     def test_sentence(self) -> None:
         """The sentence for System is the platform's own, for the sides of the call it is the table's."""
         assert explain(486, "Busy Here", S, system=ELSEWHERE).initiator_description == ELSEWHERE
