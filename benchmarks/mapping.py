@@ -4,11 +4,13 @@ A key is `code|reason in lower case|initiator`; `*` stands for a text that is no
 finding out which system wrote a record, texts that differ in punctuation, white space or numbers, fillers, codes that
 are written as text, connect evidence, records that have the target key, records that are no call logs, bad input.
 
-`python benchmarks/mapping.py FOLDER` writes `mapping.json` for jq and `mapping.mlr` for Miller there.
+`mapping.py write FOLDER` writes `mapping.json` for jq and `mapping.mlr` for Miller there.
+`mapping.py compare FILE COMMAND...` prints for which part of the records the command adds the same object as sipsense.
 """
 
 import json
 import os
+import subprocess
 import sys
 from typing import Any
 
@@ -48,5 +50,20 @@ def write(folder: str) -> None:
         file.write(expression.replace("{}  # TABLE", rows))
 
 
+def compare(path: str, command: list[str]) -> None:
+    """Print how far the command does the same as sipsense."""
+    with open(path, "rb") as file:
+        lines = file.read().splitlines()
+    with open(path, "rb") as file:
+        theirs = subprocess.run(command, stdin=file, stdout=subprocess.PIPE, check=True).stdout.splitlines()
+    enrich = Enricher().enrich_json
+    pairs = zip(lines, theirs, strict=True)
+    same = sum(json.loads(enrich(line)).get("sip") == json.loads(their).get("sip") for line, their in pairs)
+    print(f"{same / len(lines):.0%}")
+
+
 if __name__ == "__main__":
-    write(sys.argv[1])
+    if sys.argv[1] == "write":
+        write(sys.argv[2])
+    else:
+        compare(sys.argv[2], sys.argv[3:])

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from benchmarks.measure import ROOT, SIPSENSE, Costs, Sink, Way, first_record, in_turn
@@ -83,8 +83,12 @@ class Inputs:
         """Return the path of the mapping without its ending."""
         path = os.path.join(self._folder, "mapping")
         if not os.path.exists(f"{path}.json"):
-            self._call("mapping.py", self._folder)
+            self._call("mapping.py", "write", self._folder)
         return path
+
+    def agreement(self, kind: str, command: Sequence[str]) -> str:
+        """Return for which part of the records of a kind the command adds the same object as sipsense."""
+        return self._call("mapping.py", "compare", self(kind, 1000), *command)
 
     def forget(self) -> None:
         """Delete the files of records."""
@@ -93,9 +97,10 @@ class Inputs:
                 os.unlink(os.path.join(self._folder, name))
 
     @staticmethod
-    def _call(script: str, *arguments: str) -> None:
+    def _call(script: str, *arguments: str) -> str:
         environment = {**os.environ, "PYTHONPATH": ROOT}
-        subprocess.run([sys.executable, os.path.join(FOLDER, script), *arguments], check=True, env=environment)
+        command = [sys.executable, os.path.join(FOLDER, script), *arguments]
+        return subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 def _way(name: str, *arguments: str) -> tuple[str, ...]:
@@ -150,7 +155,8 @@ def peers(inputs: Inputs, sizes: Sizes, shape: str) -> Iterator[Row]:
     for name, target in (("jq", 15.0), ("mlr", None)):
         what = f"{shape}: {'Miller' if name == 'mlr' else name}, same mapping"
         if name in there:
-            yield _compared(what, costs, "sipsense", name, target)
+            same = inputs.agreement(shape, wanted[name])
+            yield _compared(f"{what} ({same} alike)", costs, "sipsense", name, target)
         else:
             yield Row(what, target=target, note=f"{name} is not installed")
 

@@ -43,19 +43,13 @@ def main() -> None:
 def _print(rows: Sequence[Row]) -> None:
     cells = [_COLUMNS, *map(_cells, rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for row in cells:
-        first, *rest = (
-            cell.ljust(width) if not place else cell.rjust(width) for place, (cell, width) in _wide(row, widths)
-        )
-        print("  ".join([first, *rest]).rstrip())
+    for what, *numbers in cells:
+        aligned = [number.rjust(width) for number, width in zip(numbers, widths[1:], strict=True)]
+        print("  ".join([what.ljust(widths[0]), *aligned]).rstrip())
     print(
         f"\nPython {platform.python_version()}, {platform.machine()}. Ratio: how many times less ours takes; "
         "in rows with < how many times more."
     )
-
-
-def _wide(row: Sequence[str], widths: Sequence[int]) -> enumerate[tuple[str, int]]:
-    return enumerate(zip(row, widths, strict=True))
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -91,6 +91,8 @@ def add_forward(url: str) -> None:
     class Handler(FluentHandler):  # type: ignore[misc]  # ships no types
         """Closes in bounded time: the library waits for its target without end, under a lock that the exit needs."""
 
+        _sender: Any
+
         def close(self) -> None:
             sender, self._sender = self._sender, None
             if sender:

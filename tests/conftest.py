@@ -9,6 +9,6 @@ from hypothesis import HealthCheck, settings
 
 settings.register_profile("ci", derandomize=True, deadline=None, database=None, max_examples=60)
 settings.register_profile(
-    "search", deadline=None, database=None, max_examples=3000, suppress_health_check=list(HealthCheck)
+    "search", deadline=None, database=None, max_examples=1000, suppress_health_check=list(HealthCheck)
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))

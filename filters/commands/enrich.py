@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     bad.add_argument(
         "--dead-letter",
         metavar="FILE",
-        help="append such lines here, wrapped, instead; also records that could not be delivered (see `sipsense unwrap`)",
+        help="append such lines here, wrapped, instead; and records that were not delivered (see `sipsense unwrap`)",
     )
     bad.add_argument(
         "--max-line", metavar="SIZE", default="16MiB", help="longest line that is read whole (default: 16MiB)"

@@ -20,6 +20,8 @@ _READ = 64 * 1024
 # Nobody has to be patient with somebody who has not shown a key yet.
 _HANDSHAKE_SECONDS = 10.0
 _HANDSHAKE_BYTES = 64 * 1024
+# What a record takes in memory beside its bytes.
+_OVERHEAD = 160
 # So long a client may leave an answer unread.
 _ANSWER_SECONDS = 10.0
 
@@ -132,7 +134,7 @@ class Client:
             return True
         taken = threading.Event()
         ack = taken.set
-        size = sum(map(len, decoded.records)) + 64 * len(decoded.records) + 64
+        size = sum(map(len, decoded.records)) + _OVERHEAD * (len(decoded.records) + 1)
         if not self._inbox.put(Events(decoded.tag, decoded.heads, decoded.records, ack), size):
             return False
         if not decoded.chunk:

@@ -31,10 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--tls-key", metavar="FILE", help="its key, PEM")
     sink = parser.add_argument_group("forward output")
     sink.add_argument(
-        "--ack",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="whether records count as delivered when the target says so, or when they are sent",
+        "--no-ack",
+        action="store_true",
+        help="take records for delivered when they are sent, not when the target says so; a crash may lose some",
     )
     sink.add_argument(
         "--ack-timeout",

@@ -80,7 +80,7 @@ def open_sink(url: str, args: argparse.Namespace) -> Callable[[Signals, DeadLett
         template = args.tag or tag or ("${tag}" if args.input else TAG)
         name = problems.check(lambda: tag_maker(template, events=bool(args.input)), _UNCHANGED)
         settings = Settings(
-            name, args.ack, args.compress == "gzip", problems.check(lambda: seconds(args.drain, "--drain"), 0.0)
+            name, not args.no_ack, args.compress == "gzip", problems.check(lambda: seconds(args.drain, "--drain"), 0.0)
         )
         patience = (_CONNECT, problems.check(lambda: seconds(args.ack_timeout, "--ack-timeout"), 1.0))
         security = problems.check(lambda: _output_security(args), Security())

@@ -138,13 +138,14 @@ class Target(FluentSender):  # type: ignore[misc]  # ships no types
         return min(seconds, left)
 
     def _was_left(self) -> bool:
-        """Return whether the target has closed the connection while nothing was sent."""
+        """Return whether the target has closed the connection, or broken the order, while nothing was sent."""
         try:
-            return not self.socket.recv(1)
+            self.socket.recv(1)  # nothing was asked, so that an answer is as bad as the end
         except (BlockingIOError, ssl.SSLWantReadError):
             return False
         except OSError:
-            return True
+            pass
+        return True
 
     def _send_all(self, data: bytes) -> None:
         """Send all of it; a target that takes nothing for too long is one that is lost."""

@@ -18,6 +18,16 @@ from filters.signals import Signals
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
 
 
+# Fluentd closes the connection over an event that is larger than its chunks, and does the same while its buffers are
+# full. So heavy messages are tried a few times, then in halves; light ones are tried until they are taken.
+_HEAVY = 256 * 1024
+_TRIES = 6
+
+
+class _TooHeavy(Exception):
+    """The targets have got a message several times and did not take it."""
+
+
 class Settings(msgspec.Struct, frozen=True):
     """How a sink delivers.
 
@@ -72,14 +82,8 @@ class Forward:
         Raises:
             OutputFailed: they could not be delivered, and there is no other place for them.
         """
-        if not count:
-            return
-        chunk = new_chunk() if self._settings.acks else ""
-        message = packed_forward(self._settings.tag(tag), entries, count, chunk, gzip=self._settings.gzip)
-        try:
-            self._deliver(message, chunk)
-        except GivenUp:
-            self._give_up(entries, count)
+        if count:
+            self._hand_over(self._settings.tag(tag), entries, count, tries=_TRIES if len(entries) > _HEAVY else 0)
 
     def close(self) -> None:
         """Leave the targets."""
@@ -96,14 +100,40 @@ class Forward:
             where = f"they are in {self._dead_letter.path}" if self._dead_letter else "they were not taken"
             raise OutputFailed(f"{self.undelivered} records were not delivered: {where}")
 
-    def _deliver(self, message: Sequence[bytes], chunk: str) -> None:
+    def _hand_over(self, tag: str, entries: bytes, count: int, *, tries: int) -> None:
+        """Deliver entries; what is too heavy for the targets in smaller parts, and one event that is, not at all."""
+        chunk = new_chunk() if self._settings.acks else ""
+        message = packed_forward(tag, entries, count, chunk, gzip=self._settings.gzip)
+        try:
+            self._deliver(message, chunk, tries)
+        except GivenUp:
+            self._give_up(entries, count, "not_delivered")
+        except _TooHeavy:
+            if count == 1:
+                self._give_up(entries, count, "refused")
+                return
+            pairs = list(map(bytes.__add__, *split(entries, count)))
+            for part in (pairs[: count // 2], pairs[count // 2 :]):
+                self._write_part(tag, part)
+
+    def _write_part(self, tag: str, pairs: Sequence[bytes]) -> None:
+        """Deliver entries under a tag that is made already."""
+        entries = b"".join(pairs)
+        may_end = len(pairs) > 1 or self._dead_letter is not None
+        self._hand_over(tag, entries, len(pairs), tries=_TRIES if may_end and len(entries) > _HEAVY else 0)
+
+    def _deliver(self, message: Sequence[bytes], chunk: str, tries: int) -> None:
         """Hand the message to a target, to each in turn, until one has taken it.
+
+        Args:
+            tries: how often one after the other it may be sent whole without being taken; 0 for without end.
 
         Raises:
             GivenUp: there is no time left.
+            _TooHeavy: it was sent so often.
         """
         pause = _FIRST_PAUSE
-        failures = 0
+        failures = handed = 0
         while True:
             left = self._left()
             if left is not None and left <= 0:
@@ -113,6 +143,9 @@ class Forward:
                 target.deliver(message, chunk)
             except Failure as failure:
                 self._note(target, failure)
+                handed = handed + 1 if failure.handed else 0
+                if tries and handed >= tries:
+                    raise _TooHeavy from None
             else:
                 self._delivered(target)
                 return
@@ -145,7 +178,7 @@ class Forward:
             target.failing = ""
             warn(f"{target.name}: takes records again")
 
-    def _give_up(self, entries: bytes, count: int) -> None:
+    def _give_up(self, entries: bytes, count: int, kind: str) -> None:
         self.undelivered += count
         if self._dead_letter is None:
             self.finish()
@@ -153,4 +186,4 @@ class Forward:
         names = ", ".join(target.name for target in self._targets)
         why = next((target.failing for target in self._targets if target.failing), "there was no time left")
         _, records = split(entries, count)
-        self._dead_letter.keep(map(json_of, records), "not_delivered", f"{names}: {why}")
+        self._dead_letter.keep(map(json_of, records), kind, f"{names}: {why}")

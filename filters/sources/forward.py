@@ -21,6 +21,8 @@ from filters.signals import Signals
 # Seconds that clients have to take their last acknowledgements.
 _FAREWELL = 5.0
 _BACKLOG = 128
+# Seconds between two looks at the signals.
+_LOOK = 0.2
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -134,7 +136,10 @@ class Forward:
         if self._heartbeat:
             poll.register(self._heartbeat, select.POLLIN)
         while not self._stopping.is_set():
-            ready = [fd for fd, _ in poll.poll()]
+            ready = [fd for fd, _ in poll.poll(_LOOK * 1000)]
+            if self._signals.stop:
+                self._stop_reading()  # the sink may keep the other thread busy
+                break
             if self._listener.fileno() in ready:
                 self._welcome()
             if self._heartbeat and self._heartbeat.fileno() in ready:
@@ -150,7 +155,10 @@ class Forward:
             return
         name = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else "a client of the socket"
         with self._lock:
-            if self._stopping.is_set() or len(self._clients) >= self._settings.connections:
+            if self._stopping.is_set():
+                connection.close()
+                return
+            if len(self._clients) >= self._settings.connections:
                 connection.close()
                 warn(f"{name}: turned away, expected at most {self._settings.connections} connections")
                 return

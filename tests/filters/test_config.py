@@ -172,10 +172,10 @@ class TestFile:
 
     def test_command_line_has_the_last_word(self, file: Path) -> None:
         """What the command line says takes the place of what the file says, lists included."""
-        file.write_text('target = "a"\nprofile = ["yeti", "zeek"]\nfields = "code"\n')
-        words = ["--config=sipsense.toml", "--target", "b", "--profile", "generic"]
+        file.write_text('target = "a"\nprofile = ["generic"]\nfields = "code"\n')
+        words = ["--config=sipsense.toml", "--target", "b"]
         assert sipsense(*words, stdin=BUSY, cwd=file.parent).stdout == BUSY[:-1] + b',"b":{"code":486}}\n'
-        assert sipsense(*words[:3], stdin=BUSY, cwd=file.parent).stdout == BUSY + b"\n"
+        assert sipsense(*words, "--profile", "yeti", stdin=BUSY, cwd=file.parent).stdout == BUSY + b"\n"
 
     def test_all_problems(self, file: Path) -> None:
         """All that is wrong in the file is told at once: unknown keys with the nearest name, and wrong types."""

@@ -15,7 +15,7 @@ def event_time(seconds: int = 1700000000, nanoseconds: int = 123456789) -> msgpa
 
 
 def entries(count: int, first: int = 0) -> bytes:
-    """Return entries with ascending numbers `n`."""
+    """Return entries with ascending numbers `n`, which are their nanoseconds too."""
     numbers = range(first, first + count)
     return b"".join(msgpack.packb([event_time(nanoseconds=n), {**RECORD, "n": n}]) for n in numbers)
 

@@ -105,12 +105,15 @@ class TestModes:
 
 BROKEN = {
     "no array": ({"a": 1}, "begins with byte 81"),
+    "too many events": (["a.b", [0] * 1_000_001], "at most 1000000 events"),
+    "too many packed events": (["a.b", b"\x92\x01\x80" * 1_000_001], "at most 1000000 events"),
+    "too many parts of a message": ([0] * 100_000, "2 to 4 parts, got 100000"),
     "too short": (["a.b"], "2 to 4 parts, got 1"),
     "no tag": ([1, [[1, {}]]], "expected a text, got a value that begins with byte 01"),
     "a time and nothing": (["a.b", 1], "expected the entries, or a time and a record"),
     "an entry of three": (["a.b", [[1, {}, 3]]], "array` of length 2, got 3"),
     "an entry of one": (["a.b", [[1]]], "array` of length 2, got 1"),
-    "no entry": (["a.b", [7]], "expected entries of a time and a record"),
+    "no entry": (["a.b", [7]], "expected whole entries of a time and a record"),
     "no time": (["a.b", [[None, {}]]], "begins with byte c0"),
     "options that are no map": (["a.b", [], 3], "expected a map of options"),
     "too many parts": (["a.b", [], {}, {}], "expected at most the options"),

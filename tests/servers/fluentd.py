@@ -141,7 +141,7 @@ def find_fluentd() -> tuple[list[str], dict[str, str]]:
     """
     if not _found:
         try:
-            _found.append(_find())
+            _found.append(locate())
         except NoFluentd as reason:
             print(f"no Fluentd: {reason}", file=sys.stderr)
             if os.environ.get("CI", "").lower() in ("true", "1"):
@@ -150,7 +150,12 @@ def find_fluentd() -> tuple[list[str], dict[str, str]]:
     return _found[0]
 
 
-def _find() -> tuple[list[str], dict[str, str]]:
+def locate() -> tuple[list[str], dict[str, str]]:
+    """Return the command of Fluentd and its environment; install it if there is none.
+
+    Raises:
+        NoFluentd: that failed.
+    """
     if path := shutil.which("fluentd"):
         return [path], dict(os.environ)
     CACHE.mkdir(parents=True, exist_ok=True)
