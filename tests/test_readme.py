@@ -59,8 +59,9 @@ def test_every_block_is_known() -> None:
 def test_console(folder: Path, command: str, printed: str) -> None:
     """A command prints exactly what stands below it."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path}
     done = subprocess.run(
-        ["bash", "-c", command], cwd=folder, capture_output=True, text=True, env={**os.environ, "PATH": path}, check=False
+        ["bash", "-c", command], cwd=folder, capture_output=True, text=True, env=environment, check=False
     )
     assert done.stdout + done.stderr == printed
 
@@ -132,5 +133,6 @@ def test_pip_install(tmp_path: Path) -> None:
     assert run.stdout.count(b'"sip":{"code":') == 5
     shown = subprocess.run([binaries / "sipsense", "explain", "486"], cwd=tmp_path, capture_output=True, check=True)
     assert b"Busy Here" in shown.stdout
-    script = subprocess.run([binaries / "sipsense", "completion", "bash"], cwd=tmp_path, capture_output=True, check=True)
+    completion = [binaries / "sipsense", "completion", "bash"]
+    script = subprocess.run(completion, cwd=tmp_path, capture_output=True, check=True)
     assert b"complete" in script.stdout

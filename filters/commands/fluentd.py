@@ -9,6 +9,9 @@ from filters import messages, options
 from filters.errors import Stop
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from filters.fluentd import Child
     from filters.signals import Signals
     from filters.sinks.descriptor import Descriptor
 
@@ -18,7 +21,7 @@ examples:
   command sipsense fluentd                             in an exec_filter with msgpack both ways
   command sipsense fluentd --codec json --log-file /var/log/fluent/sipsense.log
 """
-CODECS = ("msgpack", "json")
+CODECS = ("msgpack", "json", "json:msgpack", "msgpack:json")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--codec",
         choices=CODECS,
         default="msgpack",
-        help="what <format> and <parse> of the exec_filter say (default: msgpack, which is faster)",
+        help="what <format> and <parse> of the exec_filter say; a colon where they differ (default: msgpack, the faster)",
     )
     fluentd.add_argument(
         "--max-record",
@@ -66,7 +69,7 @@ def _run(args: argparse.Namespace, signals: "Signals", output: "Descriptor") -> 
     Raises:
         Stop: the output cannot be written.
     """
-    from filters.fluentd import READ, JsonChild, MsgpackChild
+    from filters.fluentd import READ
     from filters.fluentd import run as run_child
     from filters.reload import Reload
 
@@ -76,10 +79,21 @@ def _run(args: argparse.Namespace, signals: "Signals", output: "Descriptor") -> 
         settings = problems.check(lambda: options.enricher_settings(args), nothing)
         problems.check(lambda: Enricher(**settings), None)
         problems.check(lambda: options.open_messages(args), None)
-    kind = JsonChild if args.codec == "json" else MsgpackChild
-    child = kind(lambda: Enricher(**settings), size)
+    child = _child(args.codec, lambda: Enricher(**settings), size)
     watched = [*(args.catalog or ()), *(args.profile_file or ())]
     stop = run_child(child, signals, output, Reload(signals, watched if args.watch else ()), min(READ, size))
     if stop:
         messages.warn(str(stop) or "Fluentd has closed the pipe")
         raise Stop
+
+
+def _child(codec: str, make: "Callable[[], Enricher]", size: int) -> "Child":
+    from filters.fluentd import JsonChild, MsgpackChild
+
+    read, _, write = codec.partition(":")
+    child = (JsonChild if read == "json" else MsgpackChild)(make, size)
+    if not write:
+        return child
+    from filters.codecs.recode import ToJson, ToMsgpack
+
+    return ToMsgpack(child) if write == "msgpack" else ToJson(child)

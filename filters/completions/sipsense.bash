@@ -5,26 +5,29 @@
 #    source ~/.local/share/bash_completion/sipsense
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_sipsense_subparsers=(enrich explain catalog profiles check unwrap completion)
+_shtab_sipsense_subparsers=(enrich explain catalog profiles check unwrap fluentd completion)
 
-_shtab_sipsense_enrich_option_strings=(-h --help -o --output --catalog --guess --profile --profile-file --code --reason --initiator --target --fields --flat --config --invalid --dead-letter --max-line --jobs --watch --stats --stats-json)
+_shtab_sipsense_enrich_option_strings=(-h --help -i --input -o --output --catalog --guess --profile --profile-file --code --reason --initiator --target --fields --flat --config --invalid --dead-letter --max-line --jobs --watch --stats --stats-json --tag --tag-key --time-key --max-message --max-connections --idle --tls-cert --tls-key --no-ack --ack-timeout --compress --drain --tls-ca --tls-insecure --shared-key-file --output-shared-key-file --password-file --user)
 _shtab_sipsense_explain_option_strings=(-h --help --connected --json --catalog --guess --profile --profile-file --code --reason --target --fields --flat --config --initiator)
 _shtab_sipsense_catalog_option_strings=(-h --help --format --catalog --guess --config)
 _shtab_sipsense_profiles_option_strings=(-h --help --format --profile-file --config)
 _shtab_sipsense_check_option_strings=(-h --help --format --catalog --guess --profile --profile-file --code --reason --initiator --target --fields --flat --config)
 _shtab_sipsense_unwrap_option_strings=(-h --help)
+_shtab_sipsense_fluentd_option_strings=(-h --help --catalog --guess --profile --profile-file --code --reason --initiator --target --fields --flat --config --codec --max-record --watch --log-file --log-to)
 _shtab_sipsense_completion_option_strings=(-h --help)
 _shtab_sipsense_option_strings=(-h --help --version)
 
 
 
 _shtab_sipsense_enrich___invalid_choices=(wrap pass drop fail)
+_shtab_sipsense_enrich___compress_choices=(gzip)
 _shtab_sipsense_explain___connected_choices=(yes no)
 _shtab_sipsense_catalog___format_choices=(table json csv markdown)
 _shtab_sipsense_profiles___format_choices=(table json csv markdown)
 _shtab_sipsense_check___format_choices=(table json)
+_shtab_sipsense_fluentd___codec_choices=(msgpack json json:msgpack msgpack:json)
 _shtab_sipsense_completion_pos_0_choices=(bash zsh tcsh)
-_shtab_sipsense_pos_0_choices=(enrich explain catalog profiles check unwrap completion)
+_shtab_sipsense_pos_0_choices=(enrich explain catalog profiles check unwrap fluentd completion)
 
 _shtab_sipsense_enrich_pos_0_nargs='*'
 _shtab_sipsense_enrich__h_nargs=0
@@ -33,6 +36,8 @@ _shtab_sipsense_enrich___guess_nargs=0
 _shtab_sipsense_enrich___flat_nargs=0
 _shtab_sipsense_enrich___watch_nargs=0
 _shtab_sipsense_enrich___stats_nargs=0
+_shtab_sipsense_enrich___no_ack_nargs=0
+_shtab_sipsense_enrich___tls_insecure_nargs=0
 _shtab_sipsense_explain_pos_1_nargs='*'
 _shtab_sipsense_explain__h_nargs=0
 _shtab_sipsense_explain___help_nargs=0
@@ -52,6 +57,11 @@ _shtab_sipsense_check___flat_nargs=0
 _shtab_sipsense_unwrap_pos_0_nargs='*'
 _shtab_sipsense_unwrap__h_nargs=0
 _shtab_sipsense_unwrap___help_nargs=0
+_shtab_sipsense_fluentd__h_nargs=0
+_shtab_sipsense_fluentd___help_nargs=0
+_shtab_sipsense_fluentd___guess_nargs=0
+_shtab_sipsense_fluentd___flat_nargs=0
+_shtab_sipsense_fluentd___watch_nargs=0
 _shtab_sipsense_completion__h_nargs=0
 _shtab_sipsense_completion___help_nargs=0
 _shtab_sipsense_pos_0_nargs=A...

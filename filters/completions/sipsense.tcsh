@@ -9,15 +9,19 @@
 
 complete sipsense \
         'c/--invalid=/(wrap pass drop fail)/' \
+        'c/--compress=/(gzip)/' \
         'c/--connected=/(yes no)/' \
         'c/--format=/(table json csv markdown)/' \
         'c/--format=/(table json)/' \
-        'c/--/(catalog code config connected dead-letter fields flat format guess help initiator invalid jobs json max-line output profile profile-file reason stats stats-json target version watch)/' \
-        'c/-/(- h o)/' \
+        'c/--codec=/(msgpack json json:msgpack msgpack:json)/' \
+        'c/--/(ack-timeout catalog code codec compress config connected dead-letter drain fields flat format guess help idle initiator input invalid jobs json log-file log-to max-connections max-line max-message max-record no-ack output output-shared-key-file password-file profile profile-file reason shared-key-file stats stats-json tag tag-key target time-key tls-ca tls-cert tls-insecure tls-key user version watch)/' \
+        'c/-/(- h i o)/' \
         'n/--invalid/(wrap pass drop fail)/' \
+        'n/--compress/(gzip)/' \
         'n/--connected/(yes no)/' \
         'n/--format/(table json csv markdown)/' \
         'n/--format/(table json)/' \
-        'p/1/(enrich explain catalog profiles check unwrap completion)/' \
+        'n/--codec/(msgpack json json:msgpack msgpack:json)/' \
+        'p/1/(enrich explain catalog profiles check unwrap fluentd completion)/' \
         'n/completion/(bash zsh tcsh)/' \
         'p/*/()/'

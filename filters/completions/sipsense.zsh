@@ -15,6 +15,7 @@ _shtab_sipsense_commands() {
     completion:'print the completion script for a shell'
     enrich:'add the meaning of the SIP code to each call-log record (what `sipsense` alone does)'
     explain:'say what a code, a reason text, or a record on standard input means'
+    fluentd:'be the child process of Fluentd'"'"'s exec_filter'
     profiles:'show which shapes of records are known, or one of them in full'
     unwrap:'print the original lines of a dead-letter file'
   )
@@ -71,7 +72,8 @@ _shtab_sipsense_completion_defaults_added=0
 
 _shtab_sipsense_enrich_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  {-o,--output}"[write here instead of standard output]:FILE:"
+  {-i,--input}"[listen instead of reading\: forward\:\/\/HOST\:PORT (without HOST\: 127.0.0.1), forward\+tls\:\/\/HOST\:PORT or forward\+unix\:\/\/\/PATH]:URL:"
+  {-o,--output}"[write here instead of standard output\: a file, or forward\:\/\/HOST\:PORT\[,HOST2\:PORT2\]\[\/TAG\], forward\+tls\:\/\/..., forward\+unix\:\/\/\/PATH]:FILE:"
   "*--catalog[TOML file with rows and aliases that add to the table or override it]:FILE:"
   "--guess[also trust aliases that are only plausible]"
   "*--profile[where records keep the fields, see \`sipsense profiles\` (default\: auto, found out for each record)]:NAME:"
@@ -84,12 +86,30 @@ _shtab_sipsense_enrich_options=(
   "--flat[add sip_code, sip_category, ... at the top level instead]"
   "--config[TOML file with options\: \`max-line \= \"1MiB\"\`, \`catalog \= \[\"my.toml\"\]\`, ...]:FILE:"
   "--invalid[a line that is no JSON object is wrapped in one (default), passed as it is, dropped, or ends the run]:invalid:(wrap pass drop fail)"
-  "--dead-letter[append such lines here, wrapped, instead (see \`sipsense unwrap\`)]:FILE:"
+  "--dead-letter[append such lines here, wrapped, instead\; and records that were not delivered (see \`sipsense unwrap\`)]:FILE:"
   "--max-line[longest line that is read whole (default\: 16MiB)]:SIZE:"
   "--jobs[processes that share the work\; the order is kept (default\: 1)]:N:"
   "--watch[load --catalog and --profile-file anew when they change, as on SIGHUP]"
   "--stats[print a closing table on standard error]"
   "--stats-json[write the same as JSON]:FILE:"
+  "--tag[tag of what leaves\; \$\{tag\} is the one it came with, \$\{tag\[0\]\} its first part, \$\{tag\[-1\]\} its last (default\: the one it came with, else sipsense)]:TAG:"
+  "--tag-key[add the tag under this key where events leave as JSON lines]:KEY:"
+  "--time-key[add the time, with its nanoseconds, under this key there]:KEY:"
+  "--max-message[largest message, as it comes and decompressed\; a client that sends a larger one is left (default\: 64MiB)]:SIZE:"
+  "--max-connections[how many clients may be connected (default\: 256)]:N:"
+  "--idle[a client that is silent for so long is left (default\: 600)]:SECONDS:"
+  "--tls-cert[certificate and chain that clients are shown, PEM]:FILE:"
+  "--tls-key[its key, PEM]:FILE:"
+  "--no-ack[take records for delivered when they are sent, not when the target says so\; a crash may lose some]"
+  "--ack-timeout[after so long without an answer records are sent again (default\: 60)]:SECONDS:"
+  "--compress[compress what is sent]:compress:(gzip)"
+  "--drain[on SIGTERM or SIGINT try so long to deliver what was read\; the rest goes to --dead-letter (default\: 10)]:SECONDS:"
+  "--tls-ca[trust what these certificates signed, PEM (default\: the system\'s)]:FILE:"
+  "--tls-insecure[trust any certificate, for tests]"
+  "--shared-key-file[key that both sides hold, for input and output (default\: the environment variable SIPSENSE_SHARED_KEY)]:FILE:"
+  "--output-shared-key-file[another key for the output\; \`none\` for no handshake there]:FILE:"
+  "--password-file[lines of USER\:PASSWORD\: who may send to the input\; who we are to the output]:FILE:"
+  "--user[which of them we are to the output, if there is more than one]:USER:"
   "(*)::what to read\: plain, gzip or Zstandard\; \`-\` or none\: standard input:"
 )
 
@@ -117,6 +137,29 @@ _shtab_sipsense_explain_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_sipsense_explain_defaults_added=0
+
+_shtab_sipsense_fluentd_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "*--catalog[TOML file with rows and aliases that add to the table or override it]:FILE:"
+  "--guess[also trust aliases that are only plausible]"
+  "*--profile[where records keep the fields, see \`sipsense profiles\` (default\: auto, found out for each record)]:NAME:"
+  "*--profile-file[TOML file with a profile of your own]:FILE:"
+  "*--code[path of the SIP code, such as \`call.sip.code\`]:PATH:"
+  "*--reason[path of the reason text]:PATH:"
+  "*--initiator[path of the disconnect initiator]:PATH:"
+  "--target[key of the object that is added (default\: sip)]:KEY:"
+  "--fields[which of its keys are added (default\: all\: code,category,category_description,reason,description,initiator,initiator_description,initiator_inferred,outcome,match)]:A,B,...:"
+  "--flat[add sip_code, sip_category, ... at the top level instead]"
+  "--config[TOML file with options\: \`max-line \= \"1MiB\"\`, \`catalog \= \[\"my.toml\"\]\`, ...]:FILE:"
+  "--codec[what \<format\> and \<parse\> of the exec_filter say\; a colon where they differ (default\: msgpack, the faster)]:codec:(msgpack json json:msgpack msgpack:json)"
+  "--max-record[longest record that is enriched (default\: 16MiB)\; of a longer JSON line the head is passed on, marked\; longer MessagePack passes as it is]:SIZE:"
+  "--watch[load --catalog and --profile-file anew when they change]"
+  "--log-file[append messages to this file too]:FILE:"
+  "--log-to[send messages and statistics to Fluentd too, as records\: forward\:\/\/127.0.0.1\:24224\/sipsense.log]:URL:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_sipsense_fluentd_defaults_added=0
 
 _shtab_sipsense_profiles_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -161,6 +204,7 @@ _shtab_sipsense() {
         completion) _arguments -C -s $_shtab_sipsense_completion_options ;;
         enrich) _arguments -C -s $_shtab_sipsense_enrich_options ;;
         explain) _arguments -C -s $_shtab_sipsense_explain_options ;;
+        fluentd) _arguments -C -s $_shtab_sipsense_fluentd_options ;;
         profiles) _arguments -C -s $_shtab_sipsense_profiles_options ;;
         unwrap) _arguments -C -s $_shtab_sipsense_unwrap_options ;;
       esac

@@ -87,6 +87,7 @@ class TestSame:
         line = b'{"sip_code":486,"x":"%b"}' % (b"x" * size)
         given = b"\n".join([BUSY, line, BUSY, line])
         one, many = (sipsense("--jobs", n, "--flat", "--fields", "code,match", stdin=given) for n in (1, 3))
+        assert (one.stderr, many.stderr) == (b"", b"")
         added = b',"sip_match":"%b"}\n'
         busy = BUSY[:-1] + added % b"reason"
         assert one.stdout == many.stdout == (busy + line[:-1] + added % b"code") * 2
