@@ -1,14 +1,13 @@
 """What a child of Fluentd's exec_filter does between standard input and output."""
 
 import os
-import time
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Protocol
 
 from enricher.blocks import Tally
 from enricher.enrich import Enricher
-from enricher.errors import InvalidRecord, SettingsError
+from enricher.errors import InvalidRecord
 from enricher.msgpack_blocks import MsgpackBlocks
 from filters.batch import Batch
 from filters.codecs.lines import LineCutter
@@ -18,16 +17,15 @@ from filters.errors import Stop
 from filters.invalid import Invalid, Rejected, wrapped
 from filters.messages import warn
 from filters.pipeline import Stage
-from filters.reload import Reload
+from filters.reload import Reload, loaded
 from filters.signals import Signals
 from filters.sinks.descriptor import Descriptor
-from filters.stats import Summary
+from filters.stats import Statistics
 
 # A pipe holds 64 KiB, so that more would not come at once.
 READ = 64 * 1024
-# Seconds between two looks at the parent, and between two statistics records.
+# Seconds between two looks at the parent.
 PAUSE = 1.0
-STATISTICS = 60.0
 
 
 class Child(Protocol):
@@ -130,15 +128,10 @@ class MsgpackChild:
 
     def reload(self) -> None:
         """Load catalog and profiles anew; what cannot be loaded leaves the old ones in place."""
-        try:
-            enricher = self._make()
-        except SettingsError as error:
-            for problem in error.problems:
-                warn(f"not reloaded: {problem}")
-            return
-        self._past = self.tally
-        self._blocks = MsgpackBlocks(enricher, _marked)
-        warn(f"reloaded: catalog {enricher.catalog.version}, {len(enricher.catalog.rows)} rows")
+        enricher = loaded(self._make)
+        if enricher:
+            self._past = self.tally
+            self._blocks = MsgpackBlocks(enricher, _marked)
 
     def _enriched(self, cut: Cut) -> bytes:
         if len(cut.data) <= self._max_record:
@@ -189,7 +182,7 @@ def run(child: Child, signals: Signals, output: Descriptor, reload: Reload, read
         read: how many bytes are read at once.
     """
     parent = os.getppid()
-    due = time.monotonic() + STATISTICS
+    statistics = Statistics(lambda: child.tally)
     stop = None
     try:
         while signals.wait(0, PAUSE) or os.getppid() == parent:
@@ -202,18 +195,9 @@ def run(child: Child, signals: Signals, output: Descriptor, reload: Reload, read
                     output.write(child.idle())
             if reload.due():
                 child.reload()
-            if time.monotonic() >= due:
-                due += STATISTICS
-                tell(child)
+            statistics.tick()
         output.write(child.finish())
     except Stop as reason:
         stop = reason
-    tell(child)
+    statistics.tell()
     return stop
-
-
-def tell(child: Child) -> None:
-    """Send a statistics record to where messages go."""
-    summary = Summary.of(child.tally).as_dict()
-    counts = ("records", "matched", "unmatched", "conflicts", "invalid", "match", "category", "outcome")
-    warn("statistics", **{name: summary[name] for name in counts})

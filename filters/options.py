@@ -14,10 +14,11 @@ _T = TypeVar("_T")
 
 COMMANDS = ("enrich", "explain", "catalog", "profiles", "check", "unwrap", "fluentd", "completion")
 
-DESCRIPTION = (
-    "Gives call-log records the meaning of their SIP code: category, canonical reason, who ended the call and what "
-    "that means. Reads JSON lines, adds an object `sip` to each call log and leaves every other byte as it is."
-)
+DESCRIPTION = """\
+Gives call-log records the meaning of their SIP code: category, canonical reason,
+who ended the call and what that means. Reads JSON lines, adds an object `sip` to
+each call log and leaves every other byte as it is.
+"""
 EPILOG = """\
 `sipsense FILE...` is the same as `sipsense enrich FILE...`.
 

@@ -7,12 +7,11 @@ import msgspec
 
 from enricher.blocks import Blocks, Tally
 from enricher.enrich import Enricher
-from enricher.errors import SettingsError
 from filters.batch import Batch, Events, Sink, Source
 from filters.errors import InvalidLine, Stop
 from filters.invalid import DeadLetter, Failed, Invalid, Rejected
-from filters.messages import warn
-from filters.reload import Reload
+from filters.reload import Reload, loaded
+from filters.stats import Statistics
 
 if TYPE_CHECKING:
     from filters.events import EventBlocks
@@ -97,16 +96,11 @@ class Stage:
 
     def reload(self) -> None:
         """Load catalog and profiles anew; what cannot be loaded leaves the old ones in place."""
-        try:
-            enricher = self._make()
-        except SettingsError as error:
-            for problem in error.problems:
-                warn(f"not reloaded: {problem}")
-            return
-        self._past = self.tally
-        self._enricher = enricher
-        self._blocks, self._events = Blocks(enricher, self._invalid, count=self._count), None
-        warn(f"reloaded: catalog {enricher.catalog.version}, {len(enricher.catalog.rows)} rows")
+        enricher = loaded(self._make)
+        if enricher:
+            self._past = self.tally
+            self._enricher = enricher
+            self._blocks, self._events = Blocks(enricher, self._invalid, count=self._count), None
 
 
 class Outlet:
@@ -145,8 +139,11 @@ class Outlet:
             raise InvalidLine(f"{where}: {done.stop}")
 
 
-def run(source: Source, stage: Stage, outlet: Outlet, reload: Reload) -> None:
+def run(source: Source, stage: Stage, outlet: Outlet, reload: Reload, statistics: Statistics | None = None) -> None:
     """Pass all batches of the source on.
+
+    Args:
+        statistics: what sends the counts to where messages go.
 
     Raises:
         Stop: the run ended early.
@@ -160,3 +157,5 @@ def run(source: Source, stage: Stage, outlet: Outlet, reload: Reload) -> None:
             batch.ack()
         if reload.due():
             stage.reload()
+        if statistics:
+            statistics.tick()

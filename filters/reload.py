@@ -2,12 +2,27 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from enricher.enrich import Enricher
+from enricher.errors import SettingsError
+from filters.messages import warn
 from filters.signals import Signals
 
 # Seconds between two looks at the files.
 WATCH = 1.0
+
+
+def loaded(make: Callable[[], Enricher]) -> Enricher | None:
+    """Return a new enricher, or say why the old one has to stay in place."""
+    try:
+        enricher = make()
+    except SettingsError as error:
+        for problem in error.problems:
+            warn(f"not reloaded: {problem}")
+        return None
+    warn(f"reloaded: catalog {enricher.catalog.version}, {len(enricher.catalog.rows)} rows")
+    return enricher
 
 
 class Reload:

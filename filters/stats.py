@@ -2,12 +2,13 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
 from enricher.blocks import Tally
+from filters.messages import warn
 
 DEGREES = ("reason", "alias", "code", "class", "none")
 TOP = 10
@@ -95,6 +96,34 @@ class Summary(msgspec.Struct, kw_only=True):
 
 def _sorted(counts: Mapping[str, int]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+# Seconds between two statistics records.
+STATISTICS = 60.0
+
+
+class Statistics:
+    """Sends a record of the counts to where messages go, from time to time and at the end.
+
+    Args:
+        tally: gives the counts so far.
+    """
+
+    def __init__(self, tally: Callable[[], Tally]) -> None:
+        self._tally = tally
+        self._due = time.monotonic() + STATISTICS
+
+    def tick(self) -> None:
+        """Send one, if it is time."""
+        if time.monotonic() >= self._due:
+            self._due += STATISTICS
+            self.tell()
+
+    def tell(self) -> None:
+        """Send one."""
+        summary = Summary.of(self._tally()).as_dict()
+        counts = ("records", "matched", "unmatched", "conflicts", "invalid", "match", "category", "outcome")
+        warn("statistics", **{name: summary[name] for name in counts})
 
 
 class Clock:

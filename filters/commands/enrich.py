@@ -3,11 +3,11 @@
 import argparse
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from enricher.enrich import Enricher
 from enricher.errors import SettingsError
-from filters import endpoints, options
+from filters import endpoints, messages, options
 from filters.batch import Sink, Source
 from filters.errors import Stop, Stopped
 from filters.forward.options import add_arguments as add_forward_arguments
@@ -19,7 +19,7 @@ from filters.reload import Reload
 from filters.signals import Signals
 from filters.sinks.descriptor import Descriptor
 from filters.sources.files import STDIN, Files
-from filters.stats import Clock, Summary
+from filters.stats import Clock, Statistics, Summary
 
 HELP = "add the meaning of the SIP code to each call-log record (what `sipsense` alone does)"
 EPILOG = """\
@@ -29,8 +29,6 @@ examples:
   sipsense --jobs 2 -o enriched.jsonl acc.jsonl.zst
   sipsense --input forward://127.0.0.1:24224 --output forward://log1:24224,log2:24224 --dead-letter left.jsonl
 """
-
-_T = TypeVar("_T")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,6 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     running.add_argument("--stats", action="store_true", help="print a closing table on standard error")
     running.add_argument("--stats-json", metavar="FILE", help="write the same as JSON")
+    options.add_messages(parser)
     add_forward_arguments(parser)
 
 
@@ -90,6 +89,7 @@ def run(args: argparse.Namespace) -> int:
             summary, stop = plan.run(signals)
         finally:
             plan.close()
+            messages.close()
         summary.seconds = clock.seconds
         _report(args, summary)
         if stop:
@@ -107,16 +107,18 @@ class _Plan:
     """
 
     def __init__(self, args: argparse.Namespace) -> None:
-        problems: list[str] = []
-
-        def checked(make: Callable[[], _T], otherwise: _T) -> _T:
-            try:
-                return make()
-            except SettingsError as error:
-                problems.extend(error.problems)
-                return otherwise
-
         self._args = args
+        with options.Problems() as problems:
+            self._check(problems)
+        remote = endpoints.scheme(args.output)
+        self.dead_letter = DeadLetter(args.dead_letter) if args.dead_letter else None
+        self._fd = _open_output(args.output) if args.output and not remote else 1
+        self.sink: Sink = Descriptor(self._fd, args.output or "standard output")
+        self._events = self._lines_of and self._write_as_lines
+        self._remote: list[endpoints.RemoteSource | endpoints.RemoteSink] = []
+
+    def _check(self, problems: options.Problems) -> None:
+        args, checked = self._args, problems.check
         self.paths: Sequence[str] = () if args.input else args.files or [STDIN]
         self.max_line = checked(lambda: options.size(args.max_line, "--max-line"), 1)
         self.jobs = checked(lambda: options.count(args.jobs, "--jobs"), 1)
@@ -128,20 +130,15 @@ class _Plan:
         remote = endpoints.scheme(args.output)
         self._open_sink = checked(lambda: endpoints.sink_of(args.output, args), None) if remote else None
         self._lines_of = _lines_of(args) if args.input and not remote else None
-        problems += endpoints.problems(args) + _check_paths(self.paths, args)
-        if problems:
-            raise SettingsError(problems)
-        self.dead_letter = DeadLetter(args.dead_letter) if args.dead_letter else None
-        self._fd = _open_output(args.output) if args.output and not remote else 1
-        self.sink: Sink = Descriptor(self._fd, args.output or "standard output")
-        self._events = self._lines_of and self._write_as_lines
-        self._remote: list[endpoints.RemoteSource | endpoints.RemoteSink] = []
+        checked(lambda: options.open_messages(args), None)
+        problems.found += endpoints.problems(args) + _check_paths(self.paths, args)
 
     def stage(self) -> Stage:
         """Return the stage; the enricher that was made for the check is its first."""
         made = [self._first] if self._first else []
         invalid = Invalid(self._args.invalid, apart=self.dead_letter is not None)
-        counts = bool(self._args.stats or self._args.stats_json)
+        args = self._args
+        counts = bool(args.stats or args.stats_json or args.log_to or args.log_file)
         return Stage(lambda: made.pop() if made else self.make(), invalid, self.max_line, count=counts)
 
     def outlet(self) -> Outlet:
@@ -165,12 +162,15 @@ class _Plan:
             source = self._source(signals, on_read)
             sink = self._connect(signals)
             stage, stop = self.stage(), None
+            statistics = Statistics(lambda: stage.tally) if self._args.log_to or self._args.log_file else None
             try:
-                run_pipeline(source, stage, self.outlet(), self.reload(signals))
+                run_pipeline(source, stage, self.outlet(), self.reload(signals), statistics)
                 if sink:
                     sink.finish()
             except Stop as reason:
                 stop = reason
+            if statistics:
+                statistics.tell()
         if isinstance(source, Files) and source.unfinished:
             warn(f"stopped inside a line: its first {source.unfinished} bytes were not written")
         return Summary.of(stage.tally), stop

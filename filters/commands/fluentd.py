@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--codec",
         choices=CODECS,
         default="msgpack",
-        help="what <format> and <parse> of the exec_filter say; a colon where they differ (default: msgpack, the faster)",
+        help="what <format> and <parse> of the exec_filter say; a colon where they differ (default: msgpack)",
     )
     fluentd.add_argument(
         "--max-record",

@@ -7,7 +7,7 @@
 
 _shtab_sipsense_subparsers=(enrich explain catalog profiles check unwrap fluentd completion)
 
-_shtab_sipsense_enrich_option_strings=(-h --help -i --input -o --output --catalog --guess --profile --profile-file --code --reason --initiator --target --fields --flat --config --invalid --dead-letter --max-line --jobs --watch --stats --stats-json --tag --tag-key --time-key --max-message --max-connections --idle --tls-cert --tls-key --no-ack --ack-timeout --compress --drain --tls-ca --tls-insecure --shared-key-file --output-shared-key-file --password-file --user)
+_shtab_sipsense_enrich_option_strings=(-h --help -i --input -o --output --catalog --guess --profile --profile-file --code --reason --initiator --target --fields --flat --config --invalid --dead-letter --max-line --jobs --watch --stats --stats-json --log-file --log-to --tag --tag-key --time-key --max-message --max-connections --idle --tls-cert --tls-key --no-ack --ack-timeout --compress --drain --tls-ca --tls-insecure --shared-key-file --output-shared-key-file --password-file --user)
 _shtab_sipsense_explain_option_strings=(-h --help --connected --json --catalog --guess --profile --profile-file --code --reason --target --fields --flat --config --initiator)
 _shtab_sipsense_catalog_option_strings=(-h --help --format --catalog --guess --config)
 _shtab_sipsense_profiles_option_strings=(-h --help --format --profile-file --config)

@@ -20,6 +20,7 @@ CONFIG = """\
   path {folder}/calls.jsonl
   pos_file {folder}/calls.pos
   read_from_head true
+  refresh_interval 1
   tag calls.in
   <parse>
     @type json
