@@ -1,4 +1,4 @@
-"""Measures what sipsense costs a Fluentd: the route file, exec_filter, file, with sipsense and with a child that copies.
+"""Measures what sipsense costs a Fluentd: a route through exec_filter, with sipsense and with a child that copies.
 
 The routes take turns, each number is the median. Of a child that copies there are two: one gets the plain records, one
 gets records that are enriched already, so that Fluentd has the same bytes to parse as with sipsense. Fluentd is the one
@@ -17,8 +17,9 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "fluentd")]
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(1, str(Path(__file__).resolve().parent.parent / "tests"))
+sys.path.insert(2, str(Path(__file__).resolve().parent.parent / "tests" / "fluentd"))
 
 from route import Route  # type: ignore[import-not-found]  # of the tests
 from servers.fluentd import start_fluentd  # type: ignore[import-not-found]
@@ -70,7 +71,9 @@ def _rows(codec: str, records: int, costs: dict[str, Run]) -> list[tuple[str, ..
     for name, cost in costs.items():
         ratio = cost.wall / ours.wall
         numbers = (f"{records / cost.wall:,.0f}", f"{cost.cpu:.2f} s")
-        against = ("", "", "") if cost is ours else (f"{ratio:.2f}", f">= {TARGET}", "met" if ratio >= TARGET else "missed")
+        against = (
+            ("", "", "") if cost is ours else (f"{ratio:.2f}", f">= {TARGET}", "met" if ratio >= TARGET else "missed")
+        )
         rows.append((f"{codec}: {name}", *numbers, *against))
     return rows
 
@@ -83,7 +86,6 @@ def _run(codec: str, command: str, lines: list[bytes]) -> Run:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "calls.jsonl").write_bytes(b"".join(lines))
-        # A child that copies must not hold JSON back until a block is full: what fills it comes from the records behind.
         route = Route(folder, codec, command=command)
         fluentd = start_fluentd(route.config, folder, route.env)
         try:
@@ -92,8 +94,11 @@ def _run(codec: str, command: str, lines: list[bytes]) -> Run:
             cpu = sum(map(_cpu, route.pids()))
         finally:
             fluentd.stop()
+        # Of a copy of JSON the last records come only here, see filters/codecs/padding.py.
         if route.lines() != len(lines):
-            raise SystemExit(f"{codec}, {command or 'sipsense'}: {len(lines)} records went in, {route.lines()} came out")
+            raise SystemExit(
+                f"{codec}, {command or 'sipsense'}: {len(lines)} records went in, {route.lines()} came out"
+            )
         return Run(end - begin, cpu)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -32,6 +33,16 @@ def until(true: Callable[[], Any], seconds: float = PATIENCE) -> bool:
             return False
         time.sleep(0.01)
     return True
+
+
+def done(*command: Any, **options: Any) -> "subprocess.CompletedProcess[str]":
+    """Return what a command did."""
+    return subprocess.run(command, **{"env": environment(), **options}, capture_output=True, text=True, check=False)
+
+
+def known_options(command: str) -> set[str]:
+    """Return the options that the help of a command names."""
+    return set(re.findall(r"--[a-z-]+", done(sys.executable, "-m", "filters", command, "--help").stdout))
 
 
 class Child:

@@ -6,7 +6,7 @@ import socketserver
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, ClassVar
 
 import msgpack
 
@@ -55,7 +55,7 @@ def _events(message: list[Any]) -> list[tuple[str, Any, Any]]:
 
 
 class Http(ThreadingHTTPServer):
-    """An HTTP server that refuses its first write, as one that is overloaded does, and keeps what the next ones hold."""
+    """An HTTP server that refuses its first write, as a busy one does, and keeps what the next ones hold."""
 
     daemon_threads = True
 
@@ -73,7 +73,7 @@ class Http(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    info: dict[str, Any] = {}
+    info: ClassVar[dict[str, Any]] = {}
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -121,11 +121,11 @@ class _Bulk(_Handler):
 
 
 class Elasticsearch(_Bulk):
-    info = {"version": {"number": "9.0.0", "build_flavor": "default"}, "tagline": "You Know, for Search"}
+    info: ClassVar = {"version": {"number": "9.0.0", "build_flavor": "default"}, "tagline": "You Know, for Search"}
 
 
 class OpenSearch(_Bulk):
-    info = {"version": {"number": "2.19.0", "distribution": "opensearch"}}
+    info: ClassVar = {"version": {"number": "2.19.0", "distribution": "opensearch"}}
 
 
 class Loki(_Handler):

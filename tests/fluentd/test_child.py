@@ -10,12 +10,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import msgpack
 import pytest
-from child import BUSY, COMMAND, PATIENCE, ROOT, Child, environment, objects, pack, unpacked, until
+from child import BUSY, COMMAND, PATIENCE, Child, environment, objects, pack, unpacked, until
 
 Start = Callable[..., Child]
 LINE = json.dumps(BUSY).encode() + b"\n"
@@ -151,7 +152,7 @@ def test_orphan(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("codec", CODECS)
 def test_broken_pipe(codec: str, tmp_path: Path) -> None:
-    """When Fluentd closes the pipe, it leaves with an error while its input is still open, so that it is started anew."""
+    """When Fluentd closes the pipe, it leaves with an error, its input still open, so that it is started anew."""
     reader, writer = os.pipe()
     process = subprocess.Popen(
         [*COMMAND, "--codec", codec, "--log-file", str(tmp_path / "log")],
@@ -311,14 +312,15 @@ def test_log_to(start: Start) -> None:
 
 @pytest.mark.parametrize("answers", ["nobody", "nothing"])
 def test_log_to_is_away(start: Start, answers: str) -> None:
-    """A target that refuses, or that takes no connection and no packet, blocks no record and holds the end up for seconds at most."""
+    """A target that refuses, or that never answers, blocks no record and holds the end up for seconds at most."""
     pytest.importorskip("fluent")
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+    with ExitStack() as sockets:
+        full = sockets.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         address = full.getsockname()
-        waiting = [socket.socket() for _ in range(4)]
-        for one in waiting:
-            one.setblocking(False)
-            one.connect_ex(address)
+        for _ in range(4):
+            waiting = sockets.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(address)
         if answers == "nobody":
             full.close()
         child = start("--log-to", f"forward://127.0.0.1:{address[1]}/sipsense.log")
@@ -328,8 +330,6 @@ def test_log_to_is_away(start: Start, answers: str) -> None:
         begin = time.monotonic()
         assert child.finish() == 0
         assert time.monotonic() - begin < 6
-        for one in waiting:
-            one.close()
 
 
 @pytest.mark.parametrize(
@@ -359,5 +359,3 @@ def test_all_wrong_settings_at_once(start: Start) -> None:
     child = start("--max-record", "none", "--fields", "colour", "--log-file", "nowhere/log")
     assert child.wait() == 2
     assert len(child.errors().splitlines()) == 3
-
-

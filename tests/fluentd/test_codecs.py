@@ -1,6 +1,7 @@
 """What the child makes of bytes, in both codecs."""
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ VALUES = st.recursive(
 def cut(data: bytes, places: list[int]) -> list[bytes]:
     """Return the data in pieces."""
     ends = sorted({place % (len(data) + 1) for place in places} | {0, len(data)})
-    return [data[begin:end] for begin, end in zip(ends, ends[1:], strict=False)]
+    return [data[begin:end] for begin, end in pairwise(ends)]
 
 
 def fed(child: JsonChild | MsgpackChild, *chunks: bytes) -> bytes:
@@ -56,7 +57,7 @@ def test_cutter(values: list[Any], places: list[int]) -> None:
     cutter, found = Cutter(), []
     for piece in cut(b"".join(map(pack, values)), places):
         done = cutter.feed(piece)
-        found += [done.data[begin:end] for begin, end in zip(done.ends, done.ends[1:], strict=False)]
+        found += [done.data[begin:end] for begin, end in pairwise(done.ends)]
     assert found == list(map(pack, values))
     assert cutter.size == 0
     assert cutter.take() == b""
@@ -80,7 +81,9 @@ def test_types(count: int, *, keys_are_bytes: bool, values_are_bytes: bool) -> N
         return text.encode() if as_bytes else text
 
     record = {
-        typed(key, as_bytes=keys_are_bytes): typed(value, as_bytes=values_are_bytes) if isinstance(value, str) else value
+        typed(key, as_bytes=keys_are_bytes): typed(value, as_bytes=values_are_bytes)
+        if isinstance(value, str)
+        else value
         for key, value in {**BUSY, "sip_code": "486", "tag": "calls", "time": 1.25}.items()
     }
     came = unpacked(fed(MsgpackChild(Enricher, MANY), pack(record) * count))
@@ -100,7 +103,7 @@ def test_no_map(value: Any) -> None:
 
 @pytest.mark.parametrize("rubbish", [b"\xc1", b"\xc1\xff\xfe rubbish", b"\x81\xc1"])
 def test_no_msgpack(rubbish: bytes, capsys: pytest.CaptureFixture[str]) -> None:
-    """Bytes that are no MessagePack become one map that says so; records before them and in later chunks are none of it."""
+    """Bytes that are no MessagePack become one map that says so; records before them and in later chunks stay."""
     child = MsgpackChild(Enricher, MANY)
     first, marked = unpacked(child.feed(pack(BUSY) + rubbish))
     assert first["sip"]["outcome"] == "busy"

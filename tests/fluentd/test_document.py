@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from child import PATIENCE, ROOT, environment, until
+from child import PATIENCE, ROOT, done, environment, known_options, until
 from servers.fluentd import find_fluentd
 
 DOCUMENT = (ROOT / "docs" / "fluentd.md").read_text("utf-8")
@@ -40,9 +40,9 @@ def test_blocks(tmp_path: Path, reader: dict[str, str]) -> None:
     (_, versions), (_, config), (_, check), (_, start), (_, shown) = BLOCKS
     (tmp_path / config.partition("\n")[0].removeprefix("# ")).write_text(config, "utf-8")
     for script in (versions, check):
-        done = subprocess.run(["bash", "-e"], input=script, cwd=tmp_path, env=reader, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "[warn]" not in done.stdout
+        ran = done("bash", "-e", input=script, cwd=tmp_path, env=reader)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        assert "[warn]" not in ran.stdout
     output = tmp_path / "output"
     with open(output, "wb") as file:
         running = subprocess.Popen(
@@ -79,9 +79,6 @@ def test_examples_are_listed() -> None:
 
 def test_options_are_known() -> None:
     """The document names no option that the child does not have."""
-    known = subprocess.run(
-        [sys.executable, "-m", "filters", "fluentd", "--help"], env=environment(), capture_output=True, text=True
-    ).stdout
     named = set(re.findall(r"`(?:sipsense fluentd )?(--[a-z-]+)", DOCUMENT))
     assert named
-    assert named <= set(re.findall(r"--[a-z-]+", known))
+    assert named <= known_options("fluentd")

@@ -5,7 +5,6 @@ import os
 import re
 import socket
 import struct
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 import msgpack
 import pytest
-from child import ROOT, environment, until
+from child import ROOT, done, environment, known_options, until
 from servers.fluentd import dry_run, free_port, run_fluentd
 from targets import Elasticsearch, Events, Http, Loki, OpenSearch
 
@@ -73,9 +72,9 @@ def written(folder: Path, records: list[dict[str, Any]]) -> None:
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
 def test_dry_run(config: Path, tmp_path: Path, env: Mapping[str, str]) -> None:
     """Fluentd accepts the example and warns of nothing in it."""
-    done = dry_run(placed(config, tmp_path), tmp_path, env)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "[warn]" not in done.stdout + done.stderr
+    checked = dry_run(placed(config, tmp_path), tmp_path, env)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "[warn]" not in checked.stdout + checked.stderr
 
 
 @pytest.mark.parametrize("config", [*CONFIGS, *EXAMPLES.glob("fluent-bit/*"), *EXAMPLES.glob("systemd/*")], ids=str)
@@ -149,22 +148,19 @@ def test_forward(tmp_path: Path, env: Mapping[str, str]) -> None:
 
 
 def test_systemd(tmp_path: Path) -> None:
-    """systemd accepts the unit, and its command is one that sipsense accepts."""
+    """The unit is accepted by systemd, and its command by sipsense."""
     text = (EXAMPLES / "systemd" / "sipsense.service").read_text("utf-8")
     command = re.search(r"^ExecStart=(.*?[^\\])$", text.replace("\\\n", " "), re.MULTILINE)[1].split()
     assert command[0] == "/usr/local/bin/sipsense"
-    known = subprocess.run(
-        [sys.executable, "-m", "filters", "enrich", "--help"], env=environment(), capture_output=True, text=True
-    ).stdout
-    assert {word for word in command if word.startswith("--")} <= set(re.findall(r"--[a-z-]+", known))
+    assert {word for word in command if word.startswith("--")} <= known_options("enrich")
     unit = tmp_path / "sipsense.service"
     unit.write_text(text.replace(command[0], sys.executable), "utf-8")
     try:
-        done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, timeout=30)
+        verified = done("systemd-analyze", "verify", unit, timeout=30)
     except FileNotFoundError:
         sections = re.findall(r"^\[(\w+)\]$", text, re.MULTILINE)
         assert sections == ["Unit", "Service", "Install"]
         assert all(re.match(r"(#.*|\[\w+\]|\w+=.*|    .*|)$", line) for line in text.splitlines())
     else:
-        assert done.returncode == 0, done.stderr
-        assert not done.stderr
+        assert verified.returncode == 0, verified.stderr
+        assert not verified.stderr

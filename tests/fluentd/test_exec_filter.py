@@ -122,7 +122,7 @@ def deep(levels: int) -> Any:
 
 
 ODD: list[dict[str, Any]] = [
-    {"text": "\u2028\u2029\u0000\u001f\u007f \U0001f600 \u00e9 \\ \" /"},
+    {"text": '\u2028\u2029\u0000\u001f\u007f \U0001f600 \u00e9 \\ " /'},
     {"huge": 2**64 - 1, "least": -(2**63), "beyond_double": 2**53 + 1},
     {"float": 0.1, "tiny": 5e-324, "large": 1.7976931348623157e308, "whole": 1.0, "minus": -1.5},
     {"deep": deep(50)},
