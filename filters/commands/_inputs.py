@@ -1,13 +1,13 @@
 """What the commands read: a file or stdin, line by line."""
 
 import sys
-import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from io import BufferedReader, RawIOBase
 from typing import BinaryIO, cast
 
 from enricher.errors import SettingsError
+from filters.sources.files import damages, open_input
 
 STDIN = "-"
 
@@ -21,7 +21,7 @@ def lines(path: str, longest: int) -> Iterator[bytes | None]:
     try:
         with _opened(path) as file:
             yield from _lines(file, longest)
-    except _damages() as error:
+    except damages() as error:
         raise SettingsError([f"{label(path)}: cannot be read: {getattr(error, 'strerror', None) or error}"]) from error
 
 
@@ -30,17 +30,9 @@ def label(path: str) -> str:
     return "stdin" if path == STDIN else path
 
 
-def _damages() -> tuple[type[Exception], ...]:
-    """Return what reading a damaged file raises; Zstandard's own error only where its package is in use."""
-    zstandard = sys.modules.get("zstandard")
-    return (OSError, EOFError, zlib.error, *((zstandard.ZstdError,) if zstandard else ()))
-
-
 def _opened(path: str) -> AbstractContextManager[BinaryIO]:
     if path == STDIN:
         return nullcontext(sys.stdin.buffer)
-    from filters.sources.files import open_input
-
     return BufferedReader(cast("RawIOBase", open_input(path)))
 
 

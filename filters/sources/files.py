@@ -135,12 +135,12 @@ def read(file: BinaryIO, size: int, path: str) -> bytes:
     """
     try:
         return file.read(size)
-    except _damages() as error:
+    except damages() as error:
         why = getattr(error, "strerror", None) or str(error)
         raise InputFailed(f"{path or 'standard input'}: cannot be read: {why}") from None
 
 
-def _damages() -> tuple[type[Exception], ...]:
+def damages() -> tuple[type[Exception], ...]:
     """Return what reading a damaged file raises; the errors of what decompresses only where it is in use."""
     used = [(sys.modules.get(module), name) for module, name in (("zlib", "error"), ("zstandard", "ZstdError"))]
     return (OSError, EOFError, *(getattr(module, name) for module, name in used if module))
