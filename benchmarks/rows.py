@@ -55,7 +55,7 @@ class Sizes(NamedTuple):
     flat: int = 1_800_000
     nested: int = 280_000
     peers: int = 200_000
-    peers_nested: int = 50_000
+    peers_nested: int = 100_000
     msgpack: int = 1_000_000
     reasons: int = 1_000_000
     rounds: int = 5

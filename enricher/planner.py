@@ -153,10 +153,8 @@ class _Gains(dict[Any, Any]):
             return None
         try:
             _, added = self._enricher.explain(plan.getter(view))
-        except Uncovered:
+        except Uncovered:  # connect evidence is never covered: it is different in each record
             return None
-        if added.explanation and added.explanation.evidence:
-            return None  # connect evidence is different in each record
         gained = self._gain(added)
         self._added[id(gained)] = added
         return gained
