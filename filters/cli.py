@@ -49,7 +49,7 @@ def _run(argv: list[str]) -> int:
     path = config.find(words)
     if path is not None:
         config.apply(path, parser, parser if name == "enrich" else options.command_parser("enrich"))
-    args = parser.parse_args(words)
+    args = parser.parse_intermixed_args(words)
     code: int = args.run(args)
     sys.stdout.flush()
     return code

@@ -352,3 +352,9 @@ def test_config_paths(tmp_path: object, give: Give, capsys: pytest.CaptureFixtur
     assert "initiator" not in explained(capsys, "487", "--config", file)
     give('{"c":487,"who":"caller"}')
     assert explained(capsys, "--config", file)["initiator"] == "Origination"
+
+
+def test_options_between_words(capsys: pytest.CaptureFixture[str]) -> None:
+    """Options may stand anywhere among the words."""
+    assert main(["explain", "480", "--initiator", "1", "DID number overloaded"]) == 0
+    assert "Capacity limit for DID exceeded" in capsys.readouterr().out
