@@ -25,7 +25,7 @@ EPILOG = """\
 exit status:
   0  done
   1  the output could not be written, or records were not delivered
-  2  a setting is wrong
+  2  a setting is wrong, or an input cannot be read to its end
   3  --invalid fail met a line that is no record
   128+N  ended by signal N
 """
