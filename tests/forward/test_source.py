@@ -266,7 +266,7 @@ class TestBadClients:
                 assert receive(client) == [{"ack": "x"}]
             with connect(port) as third:
                 assert ended(third)
-            assert "expected at most 2 connections" in running.said
+            running.wait_until_it_says("expected at most 2 connections")
             first.close()
             wait_for(lambda: served(port), "room for another")
             second.close()
