@@ -9,12 +9,14 @@ from collections.abc import Callable, Sequence
 from io import BytesIO
 from itertools import repeat
 from operator import attrgetter
+from typing import Any
 
 import msgspec
 
 from enricher.added import NOTHING, Added
 from enricher.enrich import Enricher
 from enricher.errors import InvalidRecord
+from enricher.json_record import JsonRecord
 from enricher.plan import Trace
 from enricher.planner import WORTH, Planner, trace_of
 
@@ -57,7 +59,7 @@ class Blocks:
         self._enricher = enricher
         self._on_invalid = on_invalid
         self._count = count
-        self._planner = Planner(enricher, lambda kind: msgspec.json.Decoder(kind).decode, attrgetter("line_end"))
+        self._planner = Planner(enricher, _decoder, JsonRecord, attrgetter("line_end"))
 
     def enrich(self, block: bytes) -> bytes:
         """Return the block with each record enriched.
@@ -128,6 +130,10 @@ class Blocks:
         if enriched.added is NOTHING and trace:
             trace.paths.clear()  # see trace_of
         return enriched.record + b"\n"
+
+
+def _decoder(kind: type[msgspec.Struct]) -> Callable[[bytes], Any]:
+    return msgspec.json.Decoder(kind).decode
 
 
 def _is_utf8(block: bytes) -> bool:

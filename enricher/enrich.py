@@ -151,19 +151,19 @@ class Enricher:
         if claimed is None:
             return None, NOTHING
         reader, found = claimed
-        call = Call(
-            code=found.code,
-            reason=found.reason,
-            initiator=found.initiator,
-            system=found.profile.system,
-            final=found.call,
-        )
+        call = _call(found)
         explanation = self._explained(call)
         if explanation.evidence:
-            connected = reader.connected(get_evidence or get)
-            if connected is not None:
-                explanation = self._explained(msgspec.structs.replace(call, connected=connected))
+            explanation = self._weighed(call, reader.connected(get_evidence or get))
         return found, self.added(explanation)
+
+    def weigh(self, get: Get) -> tuple[Callable[[Get], bool | None], dict[bool | None, Added]]:
+        """Return what reads connect evidence in calls that are like this one otherwise, and what each verdict adds."""
+        claimed = self.profiles.find(get, self._lookup.knows_text)
+        assert claimed, "only calls have evidence"
+        reader, found = claimed
+        call = _call(found)
+        return reader.connected, {verdict: self.added(self._weighed(call, verdict)) for verdict in (None, True, False)}
 
     def added(self, explanation: Explanation) -> Added:
         """Return what an explanation adds; equal explanations give the same object."""
@@ -179,6 +179,9 @@ class Enricher:
         None are missing from a record that was enriched before; its own `sip_code` must not be read as another's.
         """
         return [key for key in added.values if key not in keys] if f"{self.target}_match" not in keys else []
+
+    def _weighed(self, call: Call, connected: bool | None) -> Explanation:
+        return self._explained(call if connected is None else msgspec.structs.replace(call, connected=connected))
 
     def _explained(self, call: Call) -> Explanation:
         cached = self._explanations.get(call)
@@ -212,6 +215,12 @@ class Enricher:
         if values and isinstance(existing, Mapping):
             result[self.target] = {**existing, **values}
         return result
+
+
+def _call(found: Found) -> Call:
+    return Call(
+        code=found.code, reason=found.reason, initiator=found.initiator, system=found.profile.system, final=found.call
+    )
 
 
 def _get(record: Any, path: Path) -> Any:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise, repeat
+from typing import Any
 
 import msgspec
 
@@ -9,7 +10,7 @@ from enricher.added import NOTHING, Added
 from enricher.blocks import Tally
 from enricher.enrich import Enricher
 from enricher.errors import InvalidRecord
-from enricher.msgpack_record import extend
+from enricher.msgpack_record import MsgpackRecord, extend
 from enricher.plan import Trace
 from enricher.planner import WORTH, Planner, trace_of
 
@@ -36,7 +37,7 @@ class MsgpackBlocks:
         self._enricher = enricher
         self._on_invalid = on_invalid
         self._count = count
-        self._planner = Planner(enricher, lambda kind: msgspec.msgpack.Decoder(kind).decode, lambda added: added)
+        self._planner = Planner(enricher, _decoder, MsgpackRecord, lambda added: added)
 
     def enrich(self, records: Sequence[bytes], before: Iterable[bytes] = _NOTHING_BEFORE) -> bytes:
         """Return the records enriched, one behind the other.
@@ -57,7 +58,7 @@ class MsgpackBlocks:
             data: whole records, one behind the other.
             ends: where each of them ends, with 0 before them.
         """
-        gains = self._planner.gains_of_array(data, len(ends) - 1) if self._planner.ready else None
+        gains = self._planner.gains_of_array(data, ends) if self._planner.ready else None
         if gains is None or None in gains:
             return self.enrich([data[begin:end] for begin, end in pairwise(ends)])
         pieces: list[bytes] = []
@@ -113,6 +114,10 @@ class MsgpackBlocks:
         if enriched.added is NOTHING and trace:
             trace.paths.clear()  # see trace_of
         return enriched.record
+
+
+def _decoder(kind: type[msgspec.Struct]) -> Callable[[bytes], Any]:
+    return msgspec.msgpack.Decoder(kind).decode
 
 
 def _extended(record: bytes, added: Added) -> bytes:

@@ -2,22 +2,22 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import msgspec
 
-from enricher.added import NOTHING, Added
+from enricher.added import NOTHING, Added, Record
 from enricher.enrich import CACHE_ENTRIES, CACHED_LENGTH, Enricher
+from enricher.errors import InvalidRecord
 from enricher.plan import WIDEST, Plan, Trace, Uncovered
-from enricher.profiles import Path
+from enricher.profiles import Get, Path
 
 # A plan is made for blocks of so many records, and for a kind of record that is more than this part of them.
 WORTH = 16
 _TOO_MANY = 1 / 50
 # A plan that is too wide is made anew, but not more often than this.
 _BLOCKS_A_PLAN = 64
-
-ODD = object()
 
 
 class Planner:
@@ -26,6 +26,7 @@ class Planner:
     Args:
         enricher: the record path, which is the reference.
         decoder: makes the function that decodes a record as a type.
+        open: gives the record as the record path reads it.
         gain: what is remembered of an addition; equal additions must give the same object.
     """
 
@@ -33,10 +34,12 @@ class Planner:
         self,
         enricher: Enricher,
         decoder: Callable[[type[msgspec.Struct]], Callable[[bytes], Any]],
+        open: Callable[[bytes], Record],
         gain: Callable[[Added], Any],
     ) -> None:
         self._enricher = enricher
         self._decoder = decoder
+        self._open = open
         self._gain = gain
         flat = [f"{enricher.target}_{key}" for key in (*enricher.fields, "match")]
         self._guarded = flat if enricher.flat else [enricher.target]
@@ -62,23 +65,46 @@ class Planner:
 
     def gains(self, records: Sequence[bytes]) -> list[Any]:
         """Return what each record gains; None for one that has to take the record path."""
-        views: list[Any] = []
-        rest = map(self._decode, records)
+        gains: list[Any] = []
+        rest = map(self._gains.__getitem__, map(self._decode, records))
         while True:
             try:
-                views.extend(rest)  # what came before an error stays, and the map goes on behind it
+                gains.extend(rest)  # what came before an error stays, and the map goes on behind it
             except (msgspec.DecodeError, RecursionError):
-                views.append(ODD)
+                gains.append(None)
             else:
-                return list(map(self._gains.__getitem__, views))
+                break
+        if self._gains.weighers and None in gains:
+            return [
+                self._weighed(record) if gain is None else gain for record, gain in zip(records, gains, strict=True)
+            ]
+        return gains
 
-    def gains_of_array(self, data: bytes, count: int) -> list[Any] | None:
-        """Return what each of `count` MessagePack records gains, decoded at one go; None if one does not fit."""
+    def gains_of_array(self, data: bytes, ends: Sequence[int]) -> list[Any] | None:
+        """Return what MessagePack records gain, decoded at one go; None if one does not fit.
+
+        Args:
+            ends: where each of them ends, with 0 before them.
+        """
         try:
-            views = self._decode_array(b"\xdd" + count.to_bytes(4, "big") + data)
+            views = self._decode_array(b"\xdd" + (len(ends) - 1).to_bytes(4, "big") + data)
         except (msgspec.DecodeError, RecursionError):
             return None
-        return list(map(self._gains.__getitem__, views))
+        gains = list(map(self._gains.__getitem__, views))
+        if self._gains.weighers and None in gains:
+            return [
+                self._weighed(data[begin:end]) if gain is None else gain
+                for (begin, end), gain in zip(pairwise(ends), gains, strict=True)
+            ]
+        return gains
+
+    def _weighed(self, record: bytes) -> Any:
+        """Return what a record gains whose connect evidence decides; None for one that takes the record path."""
+        try:
+            weigher = self._gains.weighers.get(self._decode(record))
+            return weigher(self._open(record).get) if weigher else None
+        except (msgspec.DecodeError, RecursionError, InvalidRecord):
+            return None
 
     def settle(self, gains: Sequence[Any], *, count: bool) -> None:
         """Count what a block gained, and learn from its misfits."""
@@ -131,39 +157,62 @@ class _Gains(dict[Any, Any]):
     """From the deciding values of a record to what it gains; None sends it to the record path."""
 
     def __init__(self, enricher: Enricher, plan: Plan | None, gain: Callable[[Added], Any]) -> None:
-        super().__init__({ODD: None})
+        super().__init__()
         self.seen: Counter[int] = Counter()
+        self.weighers: dict[Any, Callable[[Get], Any]] = {}
         self._enricher = enricher
         self._plan = plan
         self._gain = gain
         self._added: dict[int, Added] = {}
 
     def __missing__(self, view: Any) -> Any:
-        gained = self._find(view)
+        gain, weigher = self._find(view)
         if len(self) >= CACHE_ENTRIES:
             self.clear()
-            self[ODD] = None
+            self.weighers.clear()
         if len(msgspec.json.encode(view)) <= CACHED_LENGTH:
-            self[view] = gained
-        return gained
+            self[view] = gain
+            if weigher:
+                self.weighers[view] = weigher
+        return gain
 
-    def _find(self, view: Any) -> Any:
+    def _find(self, view: Any) -> tuple[Any, Callable[[Get], Any] | None]:
+        """Return what the record gains, or what finds that by its connect evidence."""
         plan = self._plan
         if plan is None or plan.guards(view):
-            return None
+            return None, None
+        get = plan.getter(view)
         try:
-            _, added = self._enricher.explain(plan.getter(view))
-        except Uncovered:  # connect evidence is never covered: it is different in each record
-            return None
-        gained = self._gain(added)
-        self._added[id(gained)] = added
-        return gained
+            _, added = self._enricher.explain(get, get_evidence=_refuse)
+        except _EvidenceAsked:
+            return None, self._weigher(get)
+        except Uncovered:
+            return None, None
+        return self._noted(added), None
+
+    def _weigher(self, get: Get) -> Callable[[Get], Any]:
+        connected, gains = self._enricher.weigh(get)
+        by_evidence = {verdict: self._noted(added) for verdict, added in gains.items()}
+        return lambda get_evidence: by_evidence[connected(get_evidence)]
+
+    def _noted(self, added: Added) -> Any:
+        gain = self._gain(added)
+        self._added[id(gain)] = added
+        return gain
 
     def take(self) -> Counter[Added]:
         """Return how often each addition was made since last asked."""
         taken = Counter({self._added[key]: count for key, count in self.seen.items() if key in self._added})
         self.seen.clear()
         return taken
+
+
+class _EvidenceAsked(Exception):
+    """Connect evidence decides, which is different in each record."""
+
+
+def _refuse(path: Path) -> Any:
+    raise _EvidenceAsked
 
 
 def _no_plan(record: bytes) -> Any:

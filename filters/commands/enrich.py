@@ -12,6 +12,7 @@ from filters.batch import Sink, Source
 from filters.errors import Stop, Stopped
 from filters.forward.options import add_arguments as add_forward_arguments
 from filters.invalid import MODES, DeadLetter, Invalid
+from filters.memory import keep_memory
 from filters.messages import warn
 from filters.pipeline import Outlet, Stage
 from filters.pipeline import run as run_pipeline
@@ -82,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the stream."""
     plan = _Plan(args)
-    _keep_memory()
+    keep_memory()
     with Signals() as signals:
         clock = Clock()
         try:
@@ -207,15 +208,6 @@ def _lines_of(args: argparse.Namespace) -> Callable[[str, bytes, int], bytes]:
     from filters.codecs.convert import lines_of
 
     return lines_of(args.tag_key or "", args.time_key or "")
-
-
-def _keep_memory() -> None:
-    """Have the C library keep freed memory for the next block, instead of giving it back and asking for it anew.
-
-    It raises the threshold for that when a block this large is freed; nothing is written to the block, so that it takes
-    no memory: https://man7.org/linux/man-pages/man3/mallopt.3.html, M_MMAP_THRESHOLD.
-    """
-    bytes(8 << 20)
 
 
 def _check_paths(paths: Sequence[str], args: argparse.Namespace) -> list[str]:

@@ -71,6 +71,7 @@ def _run(args: argparse.Namespace, signals: "Signals", output: "Descriptor") -> 
     """
     from filters.fluentd import READ
     from filters.fluentd import run as run_child
+    from filters.memory import keep_memory
     from filters.reload import Reload
 
     with options.Problems() as problems:
@@ -81,6 +82,7 @@ def _run(args: argparse.Namespace, signals: "Signals", output: "Descriptor") -> 
         problems.check(lambda: options.open_messages(args), None)
     child = _child(args.codec, lambda: Enricher(**settings), size)
     watched = [*(args.catalog or ()), *(args.profile_file or ())]
+    keep_memory()
     stop = run_child(child, signals, output, Reload(signals, watched if args.watch else ()), min(READ, size))
     if stop:
         messages.warn(str(stop) or "Fluentd has closed the pipe")
