@@ -65,7 +65,7 @@ class Enricher:
         self.flat = flat
         self.fields = tuple(key for key in FIELDS if key in fields)
         self._lookup = Lookup(loaded)
-        self._explanations: dict[Call, Explanation] = {}
+        self._explanations: dict[Call, tuple[Explanation, Added]] = {}
         self._added: dict[tuple[Any, ...], Added] = {}
 
     # Effects on one record
@@ -152,10 +152,10 @@ class Enricher:
             return None, NOTHING
         reader, found = claimed
         call = _call(found)
-        explanation = self._explained(call)
+        explanation, added = self._explained(call)
         if explanation.evidence:
-            explanation = self._weighed(call, reader.connected(get_evidence or get))
-        return found, self.added(explanation)
+            added = self._weighed(call, reader.connected(get_evidence or get))
+        return found, added
 
     def weigh(self, get: Get) -> tuple[Callable[[Get], bool | None], dict[bool | None, Added]]:
         """Return what reads connect evidence in calls that are like this one otherwise, and what each verdict adds."""
@@ -163,7 +163,7 @@ class Enricher:
         assert claimed, "only calls have evidence"
         reader, found = claimed
         call = _call(found)
-        return reader.connected, {verdict: self.added(self._weighed(call, verdict)) for verdict in (None, True, False)}
+        return reader.connected, {verdict: self._weighed(call, verdict) for verdict in (None, True, False)}
 
     def added(self, explanation: Explanation) -> Added:
         """Return what an explanation adds; equal explanations give the same object."""
@@ -180,19 +180,24 @@ class Enricher:
         """
         return [key for key in added.values if key not in keys] if f"{self.target}_match" not in keys else []
 
-    def _weighed(self, call: Call, connected: bool | None) -> Explanation:
-        return self._explained(call if connected is None else msgspec.structs.replace(call, connected=connected))
+    def _weighed(self, call: Call, connected: bool | None) -> Added:
+        return self._explained(call if connected is None else msgspec.structs.replace(call, connected=connected))[1]
 
-    def _explained(self, call: Call) -> Explanation:
+    def _explained(self, call: Call) -> tuple[Explanation, Added]:
+        cached = self._explanations.get(call)
+        if cached is not None:
+            return cached
+        call = self._lookup.alike(call)
         cached = self._explanations.get(call)
         if cached is not None:
             return cached
         explanation = self._lookup.explain(call)
+        result = explanation, self.added(explanation)
         if len(call.reason or "") <= CACHED_LENGTH:
             if len(self._explanations) >= CACHE_ENTRIES:
                 self._explanations.clear()
-            self._explanations[call] = explanation
-        return explanation
+            self._explanations[call] = result
+        return result
 
     def _new_added(self, explanation: Explanation) -> Added:
         chosen = {key: value for key in self.fields if (value := getattr(explanation, key))}

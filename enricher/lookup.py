@@ -12,6 +12,8 @@ Match = Literal["reason", "alias", "code", "class", "none"]
 
 SYSTEM = "System"
 CONNECTED_OUTCOMES = ("answered", "dropped")
+# Stands for every text that is not known: letters that no switch writes, so that no pattern finds a word in it.
+SOME_TEXT = "\u13a0\u13ef"
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -83,6 +85,16 @@ class Lookup:
             target, match = known
             return self._from_row(call, target, match) if isinstance(target, Row) else self._from_cause(call, target)
         return self._from_code(call, folded)
+
+    def alike(self, call: Call) -> Call:
+        """Return a call with the same explanation, and the same one for all texts that are not known."""
+        if not call.reason or call.code is None:
+            return call
+        folded = self._folded(call.reason)
+        known = (call.code, call.initiator or "", folded) in self.catalog.cells or self._known_text(call, folded)
+        if known and call.final:
+            return call
+        return msgspec.structs.replace(call, reason=SOME_TEXT if folded and call.final else None)
 
     def knows_text(self, text: str, platform: bool) -> bool:
         """Return whether the text alone leads to a row."""

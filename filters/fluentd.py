@@ -22,8 +22,8 @@ from filters.signals import Signals
 from filters.sinks.descriptor import Descriptor
 from filters.stats import Statistics
 
-# A pipe holds 64 KiB, so that more would not come at once.
-READ = 64 * 1024
+# A pipe gives 64 KiB at once; a file, or a pipe that was made larger, gives more.
+READ = 256 * 1024
 # Seconds between two looks at the parent.
 PAUSE = 1.0
 
@@ -51,8 +51,8 @@ class Child(Protocol):
 class JsonChild:
     """JSON lines in, JSON lines out, padded to the blocks that Fluentd reads."""
 
-    def __init__(self, make: Callable[[], Enricher], max_record: int) -> None:
-        self._stage = Stage(make, Invalid("wrap"), max_record, count=True)
+    def __init__(self, make: Callable[[], Enricher], max_record: int, *, count: bool = True) -> None:
+        self._stage = Stage(make, Invalid("wrap"), max_record, count=count)
         self._cutter = LineCutter(max_record)
         self._padding = Padding()
         self.reload = self._stage.reload
@@ -83,11 +83,12 @@ class MsgpackChild:
     A record longer than `max_record` bytes passes as it is, piece by piece.
     """
 
-    def __init__(self, make: Callable[[], Enricher], max_record: int) -> None:
+    def __init__(self, make: Callable[[], Enricher], max_record: int, *, count: bool = True) -> None:
         self._make = make
         self._max_record = max_record
+        self._count = count
         self._past = Tally()
-        self._blocks = MsgpackBlocks(make(), _marked)
+        self._blocks = MsgpackBlocks(make(), _marked, count=count)
         self._cutter = Cutter()
         self._skipper: Skipper | None = None
 
@@ -131,7 +132,7 @@ class MsgpackChild:
         enricher = loaded(self._make)
         if enricher:
             self._past = self.tally
-            self._blocks = MsgpackBlocks(enricher, _marked)
+            self._blocks = MsgpackBlocks(enricher, _marked, count=self._count)
 
     def _enriched(self, cut: Cut) -> bytes:
         if len(cut.data) <= self._max_record:
@@ -185,17 +186,20 @@ def run(child: Child, signals: Signals, output: Descriptor, reload: Reload, read
     statistics = Statistics(lambda: child.tally)
     stop = None
     try:
-        while signals.wait(0, PAUSE) or os.getppid() == parent:
-            if signals.wait(0, 0):
+        ready = signals.wait(0, PAUSE)
+        while ready or os.getppid() == parent:
+            if ready:
                 chunk = os.read(0, read)
                 if not chunk:
                     break
                 output.write(child.feed(chunk))
-                if not signals.wait(0, 0):
+                ready = signals.wait(0, 0)
+                if not ready:
                     output.write(child.idle())
             if reload.due():
                 child.reload()
             statistics.tick()
+            ready = ready or signals.wait(0, PAUSE)
         output.write(child.finish())
     except Stop as reason:
         stop = reason

@@ -78,9 +78,11 @@ def _run(args: argparse.Namespace, signals: "Signals", output: "Descriptor") -> 
         size = problems.check(lambda: options.size(args.max_record, "--max-record"), 1)
         nothing: dict[str, Any] = {}
         settings = problems.check(lambda: options.enricher_settings(args), nothing)
-        problems.check(lambda: Enricher(**settings), None)
+        first = problems.check(lambda: Enricher(**settings), None)
         problems.check(lambda: options.open_messages(args), None)
-    child = _child(args.codec, lambda: Enricher(**settings), size)
+    made = [first] if first else []
+    count = bool(args.log_file or args.log_to)
+    child = _child(args.codec, lambda: made.pop() if made else Enricher(**settings), size, count=count)
     watched = [*(args.catalog or ()), *(args.profile_file or ())]
     keep_memory()
     stop = run_child(child, signals, output, Reload(signals, watched if args.watch else ()), min(READ, size))
@@ -89,11 +91,11 @@ def _run(args: argparse.Namespace, signals: "Signals", output: "Descriptor") -> 
         raise Stop
 
 
-def _child(codec: str, make: "Callable[[], Enricher]", size: int) -> "Child":
+def _child(codec: str, make: "Callable[[], Enricher]", size: int, *, count: bool) -> "Child":
     from filters.fluentd import JsonChild, MsgpackChild
 
     read, _, write = codec.partition(":")
-    child = (JsonChild if read == "json" else MsgpackChild)(make, size)
+    child = (JsonChild if read == "json" else MsgpackChild)(make, size, count=count)
     if not write:
         return child
     from filters.codecs.recode import ToJson, ToMsgpack

@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from enricher import Enricher, Explanation
 from enricher.catalog import Row, load_catalog
@@ -266,6 +268,32 @@ class TestDegrees:
         found = explain(486, "Busy Here", D, final=False)
         assert said(found) == ("Busy Here", "", "", "")
         assert (found.match, found.category) == ("code", "Client Error")
+
+
+_CODES = st.sampled_from([None, *CATALOG.names, 499, 299])
+_TEXTS = st.one_of(
+    st.none(),
+    st.text(max_size=12),
+    st.sampled_from([*CATALOG.rows_by_text, *CATALOG.alias_texts, *CATALOG.fillers]),
+    st.sampled_from([pattern.regex for patterns in CATALOG.patterns.values() for pattern in patterns]).flatmap(
+        lambda regex: st.from_regex(regex, fullmatch=True)
+    ),
+)
+
+
+class TestAlike:
+    @given(_CODES, _TEXTS, st.sampled_from([S, D, A, U]), st.sampled_from(["", ELSEWHERE]), st.booleans())
+    def test_explanation(
+        self, code: int | None, reason: str | None, initiator: str | None, system: str, final: bool
+    ) -> None:
+        """A call that stands for others has their explanation."""
+        call = Call(code=code, reason=reason, initiator=initiator, system=system, final=final)
+        assert LOOKUP.explain(LOOKUP.alike(call)) == LOOKUP.explain(call)
+
+    def test_texts_that_are_not_known(self) -> None:
+        """All texts that are not known are one call, so that a stream of them costs little."""
+        alike = {LOOKUP.alike(Call(code=486, reason=text, initiator=D)) for text in ("Foo", "bar 1", "baz")}
+        assert len(alike) == 1
 
 
 class TestOtherPlatform:
