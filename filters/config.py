@@ -13,13 +13,13 @@ def apply(path: str, parser: argparse.ArgumentParser, known: argparse.ArgumentPa
 
     Args:
         parser: of the command that runs.
-        known: of the command that has all options; a key of another command is no mistake.
+        known: of the command that has most options; a key for it alone is no mistake, so that one file serves all.
 
     Raises:
         SettingsError: with everything that is wrong in the file.
     """
     tables = _read(path)
-    options = _options(known)
+    options = _options(known) | _options(parser)
     problems = []
     for key, value in tables.items():
         action = options.get(key)

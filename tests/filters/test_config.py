@@ -170,6 +170,12 @@ class TestFile:
         assert run.stdout == BUSY[:-1] + b',"meaning":{"code":486,"match":"reason"}}\n'
         assert (run.stderr, run.returncode) == (b"", 0)
 
+    def test_own_options(self, file: Path) -> None:
+        """A command finds its own options in the file too, beside those of the stream."""
+        file.write_text('codec = "json"\nmax-line = "1MiB"\n')
+        run = sipsense("fluentd", "--config", "sipsense.toml", stdin=BUSY + b"\n", cwd=file.parent)
+        assert (run.stdout.rstrip(), run.returncode) == (enriched(BUSY).rstrip(), 0)
+
     def test_command_line_has_the_last_word(self, file: Path) -> None:
         """What the command line says takes the place of what the file says, lists included."""
         file.write_text('target = "a"\nprofile = ["generic"]\nfields = "code"\n')
