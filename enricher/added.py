@@ -1,6 +1,6 @@
 """What an explanation adds to a record, in every form that records have."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence, Set
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -43,16 +43,17 @@ NOTHING = Added(None)
 class Record(Protocol):
     """A record in one form, decoded only where it is asked."""
 
-    @property
-    def data(self) -> bytes:
-        """Return the record as it came."""
+    data: bytes  # what members are added to
 
     @property
-    def keys(self) -> Collection[str]:
+    def keys(self) -> Set[str]:
         """Return its top-level keys."""
 
     def get(self, path: Path) -> Any:
         """Return the value at the path, MISSING where there is none."""
+
+    def exact(self, path: Path) -> Any:
+        """Return the same, with numbers that are no integers as their text, where the form has one."""
 
     def extended(self, added: Added) -> bytes:
         """Return the record with all that is added."""
@@ -60,5 +61,9 @@ class Record(Protocol):
     def extended_by(self, added: Added, keys: Sequence[str]) -> bytes:
         """Return the record with some of what is added."""
 
-    def merged(self, target: str, added: Added) -> bytes | None:
-        """Return the record with what is added in the object at the target key; None where that is no object."""
+    def merged(self, target: str, added: Added, *, keep: bool = False) -> bytes | None:
+        """Return the record with what is added in the object at the target key; None where that is no object.
+
+        Args:
+            keep: whether members that are there stay as they are.
+        """

@@ -130,6 +130,7 @@ class Outcome(_Entry, frozen=True, kw_only=True):
         asr: whether it counts as answered in the answer-seizure ratio.
         ner: whether it counts as delivered in the network effectiveness ratio.
         seizure: whether it counts as a seizure; None: not if System refused the call, else yes.
+        ecs: what it is in ECS's `event.outcome`; "" for neither of the two.
     """
 
     name: str
@@ -137,6 +138,7 @@ class Outcome(_Entry, frozen=True, kw_only=True):
     asr: bool
     ner: bool
     seizure: bool | None = None
+    ecs: Literal["success", "failure", ""]
 
 
 class Name(_Entry, frozen=True, kw_only=True):

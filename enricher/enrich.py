@@ -1,7 +1,7 @@
 """The enricher: gives a record the meaning of its SIP code, as a dict, as JSON bytes or as MessagePack bytes."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -16,6 +16,8 @@ from enricher.profiles import MISSING, Found, Get, Path, Profile, Profiles, Read
 if TYPE_CHECKING:
     from os import PathLike
 
+    from enricher.identity import Identity
+
     File = str | PathLike[str]
 
 _T = TypeVar("_T")
@@ -23,6 +25,7 @@ _T = TypeVar("_T")
 # Texts are free and an attacker chooses them: a full cache is emptied, a long text never goes in.
 CACHE_ENTRIES = 16384
 CACHED_LENGTH = 512
+ECS_KEYS = ("ecs", "event", "network")
 
 
 class Enricher:
@@ -37,6 +40,8 @@ class Enricher:
         target: the key of the object that is added.
         fields: which of the ten keys are added.
         flat: whether they are added at the top level, as `<target>_<key>`.
+        ecs: whether the fields of the Elastic Common Schema are added too. A record then takes the record path, which
+            costs several times as much.
 
     Raises:
         SettingsError: with every setting that is wrong.
@@ -53,8 +58,9 @@ class Enricher:
         target: str = "sip",
         fields: Sequence[str] = FIELDS,
         flat: bool = False,
+        ecs: bool = False,
     ) -> None:
-        problems: list[str] = [*check_fields(fields), *check_target(target)]
+        problems: list[str] = [*check_fields(fields), *check_target(target, ecs=ecs and not flat)]
         loaded = _collect(problems, lambda: load_catalog(catalog, guess=guess))
         found = _collect(problems, lambda: _profiles(profiles, profile_files, custom))
         if problems or loaded is None or found is None:
@@ -63,10 +69,16 @@ class Enricher:
         self.profiles = found
         self.target = target
         self.flat = flat
+        self.ecs = ecs
         self.fields = tuple(key for key in FIELDS if key in fields)
         self._lookup = Lookup(loaded)
         self._explanations: dict[Call, tuple[Explanation, Added]] = {}
         self._added: dict[tuple[Any, ...], Added] = {}
+        if ecs:
+            from enricher.ecs import Ecs
+
+            self._ecs = Ecs((reader.profile for reader in found.readers), loaded.outcomes)
+        self._process = self._process_with_ecs if ecs else self._process_alone
 
     # Effects on one record
 
@@ -88,8 +100,13 @@ class Enricher:
 
     def enrich(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """Return a copy of the record with the meaning of its SIP code; a stranger's copy has nothing added."""
-        _, added = self.explain(lambda path: _get(record, path), record.keys())
-        return self._merged(record, added)
+        get = partial(_get, record)
+        found, added = self.explain(get, record.keys())
+        existing = {} if self.flat or not added.values else record.get(self.target, {})
+        merged = self._merged(record, added)
+        if not self.ecs or found is None or not isinstance(existing, Mapping) or self._enriched_before(record):
+            return merged
+        return self._ecs.merged(merged, found, added, get)
 
     def enrich_json(self, record: bytes) -> bytes:
         """Return the JSON object with the meaning of its SIP code; all other bytes stay.
@@ -123,9 +140,11 @@ class Enricher:
 
         return self._process(MsgpackRecord(data), trace)
 
-    def _process(self, record: Record, trace: Callable[[Get], Get] | None) -> Enriched:
+    def _process_alone(self, record: Record, trace: Callable[[Get], Get] | None) -> Enriched:
         get, keys = (trace(record.get), None) if trace else (record.get, record.keys)
-        _, added = self.explain(get, keys, record.get)
+        return self._with_meaning(record, self.explain(get, keys, record.get)[1])
+
+    def _with_meaning(self, record: Record, added: Added) -> Enriched:
         if not added.count:
             return Enriched(record.data, added)
         if self.flat:
@@ -136,6 +155,15 @@ class Enricher:
             return Enriched(record.extended(added), added)
         merged = record.merged(self.target, added)
         return Enriched(record.data, added, conflict=True) if merged is None else Enriched(merged, added)
+
+    def _process_with_ecs(self, record: Record, trace: Callable[[Get], Get] | None) -> Enriched:
+        get, keys = (trace(record.get), None) if trace else (record.get, record.keys)
+        found, added = self.explain(get, keys, record.get)
+        enriched = self._with_meaning(record, added)
+        if found is None or enriched.conflict or self._enriched_before(record.keys):
+            return enriched
+        record.data = enriched.record
+        return Enriched(self._ecs.extended(record, found, added), added)
 
     def explain(
         self, get: Get, keys: Collection[str] | None = None, get_evidence: Get | None = None
@@ -165,9 +193,20 @@ class Enricher:
         call = _call(found)
         return reader.connected, {verdict: self._weighed(call, verdict) for verdict in (None, True, False)}
 
+    @cached_property
+    def identify(self) -> Callable[[bytes], "Identity"]:
+        """Return what tells records apart: from the bytes of a JSON object, enriched or not, to its identity.
+
+        It never raises: bytes that are no JSON object have an empty identity.
+        """
+        from enricher.identity import Identities
+
+        own = [f"{self.target}_{key}" for key in FIELDS] if self.flat else []
+        return Identities(self.profiles, self._lookup.knows_text, own, f"{self.target}_match" if own else "").identify
+
     def added(self, explanation: Explanation) -> Added:
         """Return what an explanation adds; equal explanations give the same object."""
-        identity = tuple(getattr(explanation, key) for key in (*FIELDS, "evidence"))
+        identity = tuple(getattr(explanation, key) for key in (*FIELDS, "evidence", "final"))
         added = self._added.get(identity)
         if added is None:
             added = self._added[identity] = self._new_added(explanation)
@@ -178,7 +217,11 @@ class Enricher:
 
         None are missing from a record that was enriched before; its own `sip_code` must not be read as another's.
         """
-        return [key for key in added.values if key not in keys] if f"{self.target}_match" not in keys else []
+        return [key for key in added.values if key not in keys] if not self._enriched_before(keys) else []
+
+    def _enriched_before(self, keys: Collection[str]) -> bool:
+        """Return whether keys at the top level say so, where it is them that are added."""
+        return self.flat and f"{self.target}_match" in keys
 
     def _weighed(self, call: Call, connected: bool | None) -> Added:
         return self._explained(call if connected is None else msgspec.structs.replace(call, connected=connected))[1]
@@ -248,8 +291,14 @@ def check_fields(fields: Sequence[str]) -> list[str]:
     return [f"fields: expected some of {', '.join(FIELDS)}, got {came}{nearest(unknown[:1], FIELDS)}"]
 
 
-def check_target(target: str) -> list[str]:
-    """Return what is wrong with a target key."""
+def check_target(target: str, *, ecs: bool = False) -> list[str]:
+    """Return what is wrong with a target key.
+
+    Args:
+        ecs: whether ECS has keys beside it.
+    """
+    if ecs and target in ECS_KEYS:
+        return [f"target: expected another key than ECS's {', '.join(ECS_KEYS)}, got {target!r}"]
     if target and target.isprintable() and not set(target) & set('"\\.'):
         return []
     return [f"target: expected a key without dots, quotes and backslashes, got {target!r}"]

@@ -1,7 +1,7 @@
 """JSON records as bytes: reading a few of their values, and adding members without touching what is there."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -9,9 +9,11 @@ import msgspec
 from enricher.added import Added
 from enricher.errors import InvalidRecord
 from enricher.profiles import MISSING, Path
+from enricher.text import Number
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _value = msgspec.json.Decoder().decode
+_exact_value = msgspec.json.Decoder(float_hook=Number).decode
 _WHITE = b" \t\r\n"
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]:,]', re.DOTALL)
 
@@ -31,7 +33,7 @@ class JsonRecord:
         try:
             if not line.isascii():
                 line.decode()  # msgspec does not look inside strings that it skips
-            self._nodes: dict[Path, Any] = {(): _members(line)}
+            self._members = _members(line)
         except UnicodeDecodeError as error:
             raise InvalidRecord(
                 "not_utf8", f"expected UTF-8, got byte 0x{line[error.start]:02x} at {error.start}"
@@ -42,16 +44,22 @@ class JsonRecord:
             raise InvalidRecord("not_json", f"expected a JSON object: {error}") from None
         except RecursionError:
             raise InvalidRecord("too_deep", "expected JSON that is not nested so deeply") from None
+        self._nodes: dict[Path, Any] = {}
 
     def get(self, path: Path) -> Any:
         """Return the value at the path, MISSING where there is none."""
         value = self._node(path)
         return _leaf(value) if isinstance(value, msgspec.Raw) else value
 
+    def exact(self, path: Path) -> Any:
+        """Return the same, with numbers that are no integers as their text."""
+        value = self._node(path)
+        return _leaf(value, _exact_value) if isinstance(value, msgspec.Raw) else value
+
     @property
     def keys(self) -> Any:
         """Return the keys of the object itself."""
-        return self._nodes[()].keys()
+        return self._members.keys()
 
     def extended(self, added: Added) -> bytes:
         """Return the record with all that is added."""
@@ -61,16 +69,16 @@ class JsonRecord:
         """Return the record with some of what is added."""
         return splice(self.data, b"".join(b',"%b":%b' % (key.encode(), added.values[key]) for key in keys))
 
-    def merged(self, target: str, added: Added) -> bytes | None:
+    def merged(self, target: str, added: Added, *, keep: bool = False) -> bytes | None:
         """Return the record with what is added in the object at the target key; None where that is no object."""
-        return merge(self.data, target, added.values)
+        return merge(self.data, target, added.values, keep=keep)
 
     def _node(self, path: Path) -> Any:
         """Return what is at the path: raw bytes, an opened object as a dict of raw bytes, or MISSING."""
         nodes = self._nodes
         if path in nodes:
             return nodes[path]
-        parent = self._opened(path[:-1])
+        parent = self._members if len(path) == 1 else self._opened(path[:-1])
         node = nodes[path] = parent.get(path[-1], MISSING) if parent is not None else MISSING
         return node
 
@@ -99,9 +107,9 @@ def open_text(value: Any) -> Any:
     return value
 
 
-def _leaf(raw: msgspec.Raw) -> Any:
+def _leaf(raw: msgspec.Raw, decode: Callable[[msgspec.Raw], Any] = _value) -> Any:
     try:
-        return _value(raw)
+        return decode(raw)
     except (msgspec.DecodeError, RecursionError, ValueError):
         return None  # a number like 1e400: it is there, and it is nothing that can be used
 
@@ -149,8 +157,11 @@ def splice(line: bytes, addition: bytes) -> bytes:
     return line[:at] + addition + line[at:]
 
 
-def merge(line: bytes, target: str, values: dict[str, bytes]) -> bytes | None:
+def merge(line: bytes, target: str, values: dict[str, bytes], *, keep: bool = False) -> bytes | None:
     """Return the line with the values in the object at the target key: namesakes replaced, the others added.
+
+    Args:
+        keep: whether namesakes stay as they are.
 
     Returns:
         None where the target holds something that is no object.
@@ -161,7 +172,8 @@ def merge(line: bytes, target: str, values: dict[str, bytes]) -> bytes | None:
     present, close = members(line, place.start)
     spans = {member.key: member for member in present}
     parts, at = [], 0
-    for member in sorted((spans[key] for key in values if key in spans), key=lambda member: member.start):
+    replaced = [] if keep else [spans[key] for key in values if key in spans]
+    for member in sorted(replaced, key=lambda member: member.start):
         parts += [line[at : member.start], values[member.key]]
         at = member.end
     fresh = b",".join(b'"%b":%b' % (key.encode(), value) for key, value in values.items() if key not in spans)

@@ -23,6 +23,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         match: how sure: by `reason`, `alias`, `code` or `class` of the code; `none` where no code can be read.
         rows: the rows that apply, or that cannot be told apart.
         evidence: whether connect evidence could change the outcome.
+        final: whether the record tells how a call ended, and not just how one request went.
     """
 
     code: int | None = None
@@ -39,6 +40,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     hint: str = ""
     rows: tuple[Row, ...] = ()
     evidence: bool = False
+    final: bool = True
 
 
 FIELDS = Explanation.__struct_fields__[:10]
@@ -79,7 +81,7 @@ class Lookup:
             row, match = self._row_by_text(folded, call.platform)
             return self._from_row(call, row, match) if row else Explanation(match="none")
         if not call.final:
-            return self._fill(call, self._match_of_code(call.code))
+            return msgspec.structs.replace(self._fill(call, self._match_of_code(call.code)), final=False)
         known = self._known_text(call, folded)
         if known:
             target, match = known

@@ -49,9 +49,9 @@ class MsgpackRecord:
         """Return the record with some of what is added."""
         return extend(self.data, b"".join(_pack(key, added.values[key]) for key in keys), len(keys))
 
-    def merged(self, target: str, added: Added) -> bytes | None:
+    def merged(self, target: str, added: Added, *, keep: bool = False) -> bytes | None:
         """Return the record with what is added in the map at the target key; None where that is no map."""
-        return merge(self.data, target, added.values)
+        return merge(self.data, target, added.values, keep=keep)
 
     def get(self, path: Path) -> Any:
         """Return the value at the path, MISSING where there is none."""
@@ -62,6 +62,8 @@ class MsgpackRecord:
             raw = parent.get(path[-1], MISSING) if isinstance(parent, dict) else MISSING
             nodes[path] = _leaf(raw) if isinstance(raw, msgspec.Raw) else raw
         return nodes[path]
+
+    exact = get  # a float is all that MessagePack has
 
 
 def _loose_members(record: bytes) -> dict[str, Any]:
@@ -125,15 +127,19 @@ def raised(first: int, count: int) -> bytes:
     return b"\xdf" + count.to_bytes(4, "big")
 
 
-def merge(record: bytes, target: str, values: dict[str, bytes]) -> bytes | None:
-    """Return the record with the values in the map at the target key; None where it holds something else."""
+def merge(record: bytes, target: str, values: dict[str, bytes], *, keep: bool = False) -> bytes | None:
+    """Return the record with the values in the map at the target key; None where it holds something else.
+
+    Args:
+        keep: whether members that are there stay as they are.
+    """
     start, end = _spans(record)[target]
     inner = record[start:end]
     if not (0x80 <= inner[0] <= 0x8F or inner[0] in b"\xde\xdf"):
         return None
     spans = _spans(inner)
     parts, at = [], 0
-    for key in sorted(set(values) & set(spans), key=spans.__getitem__):
+    for key in [] if keep else sorted(set(values) & set(spans), key=spans.__getitem__):
         parts += [inner[at : spans[key][0]], _repack(values[key])]
         at = spans[key][1]
     replaced = b"".join([*parts, inner[at:]])

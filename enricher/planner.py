@@ -57,7 +57,12 @@ class Planner:
         return self._plan is not None
 
     def start(self, traces: Iterable[Trace]) -> bool:
-        """Make the first plan, from the first record that is a call log; return whether there was one."""
+        """Make the first plan, from the first record that is a call log; return whether there was one.
+
+        With ECS there is none: when a call began and ended is different in each record.
+        """
+        if self._enricher.ecs:
+            return False
         paths = next((trace.paths for trace in traces if trace.paths), None)
         if paths:
             self._adopt(Plan(paths, self._guarded))

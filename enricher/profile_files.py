@@ -3,12 +3,14 @@
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
 
 from enricher.errors import SettingsError
-from enricher.profiles import INITIATORS, MISSING, Get, Path, Profile, Profiles, Reader, parse_parts
+from enricher.profiles import INITIATORS, MISSING, Get, Path, Profile, Profiles, Reader, parse_choices, parse_parts
+from enricher.times import time_zone
 
 _WHOLE = re.compile(r"(?:[^\\]|\\.)*", re.DOTALL)
 
@@ -76,7 +78,7 @@ def choose(names: Sequence[str], profiles: Sequence[Profile]) -> list[Profile]:
 
 def check(profile: Profile) -> list[str]:
     """Return what is wrong in a profile: key, what was expected, what came."""
-    problems = [*check_paths(profile), *_check_words(profile)]
+    problems = [*check_paths(profile), *_check_words(profile), *_check_zone(profile)]
     if not profile.name:
         problems.append("name: expected a name, got ''")
     if not profile.code:
@@ -94,9 +96,15 @@ def check_paths(profile: Profile) -> list[str]:
     """Return which paths of a profile cannot be read."""
     return [
         f"{key}: expected keys with a dot between them, got {text!r}"
-        for key, text, separator in _paths(profile)
-        if not _WHOLE.fullmatch(text) or not all(all(path) for path in parse_parts(text, separator))
+        for key, text, separators in _paths(profile)
+        if not _WHOLE.fullmatch(text) or not all(all(path) for path in _parsed(text, separators))
     ]
+
+
+def _parsed(text: str, separators: str) -> Iterable[Path]:
+    if separators == "+|":
+        return chain.from_iterable(parse_choices(text))
+    return parse_parts(text, separators)
 
 
 def _read_file(file: str | os.PathLike[str]) -> Profile:
@@ -108,12 +116,13 @@ def _read_file(file: str | os.PathLike[str]) -> Profile:
 
 def _paths(profile: Profile) -> Iterator[tuple[str, str, str]]:
     """Give key, path and what may stand between two paths, for all paths of a profile."""
-    separators = {"code": "+", "reason": "", "initiator": "+", "requires": "|", "time": "", "id": "", "attempt": ""}
-    for key, separator in separators.items():
+    combined = {"code": "+", "initiator": "+", "requires": "|", "id": "+|"}
+    for key in ("code", "reason", "initiator", "requires", "time", "id", "call", "attempt", "start", "end"):
         for place, text in enumerate(getattr(profile, key)):
-            yield f"{key}[{place}]", text, separator
-    for place, evidence in enumerate(profile.connected):
-        yield f"connected[{place}].path", evidence.path, ""
+            yield f"{key}[{place}]", text, combined.get(key, "")
+    for key in ("connected", "duration"):
+        for place, part in enumerate(getattr(profile, key)):
+            yield f"{key}[{place}].path", part.path, ""
     if profile.calls:
         yield "calls.path", profile.calls.path, ""
 
@@ -125,6 +134,13 @@ def _check_words(profile: Profile) -> Iterator[str]:
     for text, code in profile.codes.items():
         if not 100 <= code <= 699:
             yield f"codes: {text!r}: expected a SIP code from 100 to 699, got {code}"
+
+
+def _check_zone(profile: Profile) -> Iterator[str]:
+    try:
+        time_zone(profile.zone)
+    except (LookupError, OSError, ValueError):  # no such zone, a folder of zones, a name that leads out of it
+        yield f"zone: expected UTC or a time zone such as Europe/Riga, got {profile.zone!r}"
 
 
 def _check_examples(profile: Profile) -> Iterator[str]:

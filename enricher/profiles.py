@@ -2,13 +2,14 @@
 
 A path is `a.b.c` into nested objects; a backslash takes the next character as it is (`a\\.b` is one key).
 In `code` and `initiator` a path may be `a.b+c.d`: both values, joined with one space.
-In `requires` it may be `a|b`: either is enough.
+In `requires` it may be `a|b`: either is enough. In `id` it may be both: `a|b+c`.
 """
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
@@ -35,6 +36,13 @@ class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     kind: Literal["flag", "time", "duration"]
 
 
+class Length(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A path that tells how long the call was from its start to its end, ringing included."""
+
+    path: str
+    unit: Literal["s", "ms", "us"]
+
+
 class Calls(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which records tell how a call ended; a record without the path is taken for one of them."""
 
@@ -56,7 +64,12 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     initiator: tuple[str, ...] = ()
     connected: tuple[Evidence, ...] = ()
     time: tuple[str, ...] = ()
-    id: tuple[str, ...] = ()
+    start: tuple[str, ...] = ()
+    end: tuple[str, ...] = ()
+    duration: tuple[Length, ...] = ()
+    zone: str = ""  # of times that say none: UTC or a name such as Europe/Riga; "" where nobody can know
+    id: tuple[str, ...] = ()  # tells each record apart from all others, of the same call too
+    call: tuple[str, ...] = ()  # what all records of one call share
     attempt: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()  # needed when nobody named the profile; the values are part of a cache key: no ids
     initiators: dict[str, str] = {}
@@ -100,6 +113,36 @@ def parse_parts(text: str, separator: str = "") -> tuple[Path, ...]:
     return tuple(parse_path(part) for part in _split(text, separator)) if separator else (parse_path(text),)
 
 
+def parse_choices(text: str) -> tuple[tuple[Path, ...], ...]:
+    """Return the parts of `a|b+c`, each with its paths."""
+    return tuple(parse_parts(part, "|") for part in _split(text, "+"))
+
+
+def paths_of(profile: Profile) -> Iterator[Path]:
+    """Give all paths that a profile reads."""
+    single = (*profile.reason, *profile.time, *profile.call, *profile.attempt, *profile.start, *profile.end)
+    evidence = (part.path for part in profile.connected)
+    for text in (*single, *evidence, *(part.path for part in profile.duration)):
+        yield parse_path(text)
+    for text in (*profile.code, *profile.initiator):
+        yield from parse_parts(text, "+")
+    for text in profile.requires:
+        yield from parse_parts(text, "|")
+    for text in profile.id:
+        yield from chain.from_iterable(parse_choices(text))
+    if profile.calls:
+        yield parse_path(profile.calls.path)
+
+
+def unescaped(value: Any) -> Any:
+    """Return a text that is written like "Busy%20Here" as it was meant; what is none stays."""
+    if isinstance(value, str) and "%" in value:
+        from urllib.parse import unquote
+
+        return unquote(value)
+    return value
+
+
 def _distinct(paths: Iterable[Path]) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(paths))
 
@@ -137,6 +180,7 @@ class Reader:
 
     def __init__(self, profile: Profile, *, auto: bool = True) -> None:
         self.profile = profile
+        self.auto = auto
         self._code = [(text, parse_parts(text, "+")) for text in profile.code]
         self._reason = [(text, parse_path(text)) for text in profile.reason]
         self._initiator = [(text, parse_parts(text, "+")) for text in profile.initiator]
@@ -196,11 +240,7 @@ class Reader:
         return " ".join(words) if all(isinstance(word, str) for word in words) else MISSING
 
     def _decoded(self, value: Any) -> Any:
-        if self.profile.urlencoded and isinstance(value, str) and "%" in value:
-            from urllib.parse import unquote
-
-            return unquote(value)
-        return value
+        return unescaped(value) if self.profile.urlencoded else value
 
     def _read_code(self, get: Get) -> tuple[int | None, str | None, str | None]:
         """Return code, phrase and path of the first code path that can be read, else the first that is there."""
@@ -257,12 +297,22 @@ class Profiles:
             knows_text: tells whether a reason text is known, in logs of the table's own platform or of another.
             keys: the record's top-level keys, which spare offering it to readers that look elsewhere.
         """
-        for reader in self._candidates(self._by_code, keys):
-            if reader.claims_code(get):
-                return reader, reader.read(get)
+        reader = self.claim(get, knows_text, keys)
+        return (reader, reader.read(get)) if reader else None
+
+    def claim(self, get: Get, knows_text: KnowsText, keys: Collection[str] | None = None) -> Reader | None:
+        """Return the reader that claims the record; see `find`."""
+        return self.claim_by_code(get, keys) or self.claim_by_reason(get, knows_text, keys)
+
+    def claim_by_code(self, get: Get, keys: Collection[str] | None = None) -> Reader | None:
+        """Return the reader that claims the record because it has a path for the code."""
+        return next((reader for reader in self._candidates(self._by_code, keys) if reader.claims_code(get)), None)
+
+    def claim_by_reason(self, get: Get, knows_text: KnowsText, keys: Collection[str] | None = None) -> Reader | None:
+        """Return the reader that claims the record because its reason text is known."""
         for reader in self._candidates(self._by_reason, keys):
             if reader.claims_reason(get, knows_text):
-                return reader, reader.read(get)
+                return reader
         return None
 
     def _candidates(self, by_first_key: dict[str, int], keys: Collection[str] | None) -> Sequence[Reader]:
@@ -311,7 +361,7 @@ def load_profiles(names: Sequence[str] | None = None, *, files: Sequence[str | o
 def custom_profile(
     code: str | Sequence[str] = (), reason: str | Sequence[str] = (), initiator: str | Sequence[str] = ()
 ) -> Profile:
-    """Return a profile made of paths alone, with the words of `generic`.
+    """Return a profile made of paths alone, with the words of `generic`, and its names for times and ids.
 
     Raises:
         SettingsError: no path for code or reason, or a path that cannot be read.
@@ -331,6 +381,12 @@ def custom_profile(
         code=code,
         reason=reason,
         initiator=initiator,
+        time=generic.time,
+        start=generic.start,
+        end=generic.end,
+        id=generic.id,
+        call=generic.call,
+        attempt=generic.attempt,
         initiators=generic.initiators,
         example=(),
     )

@@ -12,6 +12,12 @@ _CODE = re.compile(r"\s*(?:SIP(?:/\d\.\d)?\s*[: ]\s*)?([1-6]\d\d)(?:\s+(.*?))?\s
 _LONGEST_CODE_TEXT = 1024
 
 
+class Number(str):
+    """The text of a JSON number with a fraction or an exponent, of which a float would lose digits."""
+
+    __slots__ = ()
+
+
 @lru_cache(maxsize=4096)
 def fold(text: str) -> str:
     """Return the text as it is compared: no case, no punctuation, one space between words."""

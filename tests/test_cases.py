@@ -12,6 +12,7 @@ from enricher.profiles import builtin_profiles
 
 CASES = Path(__file__).parent / "cases"
 PAIRS = [path for path in sorted(CASES.glob("*/*.jsonl")) if not path.name.endswith(".expected.jsonl")]
+ECS = CASES.with_name("cases-ecs") / "calls.jsonl"
 
 
 def expected(case: Path) -> bytes:
@@ -58,6 +59,14 @@ def test_named_profile(case: Path) -> None:
         found = auto.enrich_json(line)
         if found != line:
             assert named.enrich_json(line) == found
+
+
+def test_ecs() -> None:
+    """With the Elastic Common Schema, records of all profiles and shapes become what the golden file says."""
+    enricher = Enricher(ecs=True)
+    lines = ECS.read_bytes().splitlines()
+    assert b"".join(enricher.enrich_json(line) + b"\n" for line in lines) == expected(ECS)
+    assert {line.encode() for profile in builtin_profiles() for line in profile.example} <= set(lines)
 
 
 def test_strangers_stay() -> None:

@@ -120,5 +120,12 @@ def _described(profile: "Profile") -> list[tuple[str, str]]:
         ("Connected", ", ".join(f"{evidence.path} ({evidence.kind})" for evidence in profile.connected)),
         ("Needs", ", ".join(text.replace("|", " or ") for text in profile.requires)),
         ("Only calls", calls),
+        ("Time", ", ".join(profile.time)),
+        ("  without zone", profile.zone),
+        ("Start and end", ", ".join((*profile.start, *profile.end))),
+        ("Duration", ", ".join(f"{length.path} ({length.unit})" for length in profile.duration)),
+        ("Id", ", ".join(profile.id)),
+        ("Call", ", ".join(profile.call)),
+        ("Attempt", ", ".join(profile.attempt)),
         ("Codes for words", ", ".join(f"{text}: {code}" for text, code in profile.codes.items())),
     ]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from enricher import Enricher, Explanation, InvalidRecord, SettingsError, custom_profile
+from enricher.enrich import CACHED_LENGTH
 from enricher.lookup import FIELDS
 
 ENRICHER = Enricher()
@@ -311,3 +312,16 @@ class TestErrors:
         """A choice of no fields is refused."""
         with pytest.raises(SettingsError, match=r"fields: expected some of code, .*, got none"):
             Enricher(fields=())
+
+
+class TestCache:
+    def test_texts_without_a_code(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Texts beside a code that cannot be read are remembered for a while, and long ones not at all."""
+        monkeypatch.setattr("enricher.enrich.CACHE_ENTRIES", 8)
+        enricher = Enricher()
+        for number in range(40):
+            enricher.enrich({"sip_code": "?", "sip_reason": f"text {number}"})
+            assert 0 < len(enricher._explanations) <= 8
+        before = dict(enricher._explanations)
+        assert enricher.enrich({"sip_code": "?", "sip_reason": "x" * (CACHED_LENGTH + 1)})["sip"] == {"match": "none"}
+        assert enricher._explanations == before

@@ -111,6 +111,11 @@ rank = 1
 code = ["a..b", "c+"]
 requires = ["x||y"]
 time = ["t."]
+id = ["u+v|", "w"]
+call = [""]
+start = ["s..t"]
+duration = [{ path = ".d", unit = "ms" }]
+zone = "Europe/Rigga"
 connected = [{ path = "", kind = "flag" }]
 calls = { path = ".m", values = ["INVITE"] }
 example = []
@@ -125,10 +130,15 @@ USER_BUSY = 4866
             "my.toml: code[1]: expected keys with a dot between them, got 'c+'",
             "my.toml: requires[0]: expected keys with a dot between them, got 'x||y'",
             "my.toml: time[0]: expected keys with a dot between them, got 't.'",
+            "my.toml: id[0]: expected keys with a dot between them, got 'u+v|'",
+            "my.toml: call[0]: expected keys with a dot between them, got ''",
+            "my.toml: start[0]: expected keys with a dot between them, got 's..t'",
             "my.toml: connected[0].path: expected keys with a dot between them, got ''",
+            "my.toml: duration[0].path: expected keys with a dot between them, got '.d'",
             "my.toml: calls.path: expected keys with a dot between them, got '.m'",
             "my.toml: initiators: 'proxy': expected one of System, Origination, Destination, got 'Systm'",
             "my.toml: codes: 'USER_BUSY': expected a SIP code from 100 to 699, got 4866",
+            "my.toml: zone: expected UTC or a time zone such as Europe/Riga, got 'Europe/Rigga'",
             "my.toml: system: expected a sentence or platform = true, got neither",
             "my.toml: example: expected at least one record, got none",
         ]

@@ -2,19 +2,16 @@
 
 import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import msgspec
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from records import POOL, codes, objects, strangers
 
 from enricher import Enricher, InvalidRecord, custom_profile
 from enricher.added import NOTHING
 from enricher.blocks import Blocks
-
-CASES = Path(__file__).resolve().parents[1] / "cases"
-POOL = [line for file in sorted(CASES.glob("*/*.jsonl")) for line in file.read_bytes().splitlines()]
 
 NESTED = Enricher()
 FLAT = Enricher(flat=True)
@@ -27,60 +24,7 @@ ENRICHERS = [
     Enricher(custom=custom_profile("a.b", "a.c", "d")),
 ]
 either = st.sampled_from(ENRICHERS)
-
-# Values that stand where a code, a reason or an initiator may stand.
-codes = st.one_of(
-    st.sampled_from([200, 403, 408, 480, 481, 486, 487, 500, 603, 699, 100, 99, 700, 0, -1, 2**63, 2**64, 10**30]),
-    st.sampled_from(
-        ["486", "sip:486", "SIP 486 Busy", "SIP/2.0 480 Capacity limit for DID exceeded", "", "x", "200 OK"]
-    ),
-    st.sampled_from([486.0, 486.5, 1e300, True, False, None, [486], {"a": 486}, {}]),
-)
-reasons = st.one_of(
-    st.sampled_from(
-        ["Busy Here", "busy_here", "Bye", "OK", "Ringing timeout", "NoAck", "Unspecified", "Rtp timeout", "-"]
-    ),
-    st.sampled_from(["Unknown words", "Temporarily Unavailable", "\u0130\u00df", "", " ", None, 7, ["Busy Here"]]),
-    st.text(max_size=8),
-)
-initiators = st.sampled_from(["System", "caller", "destination", "2", 1, 3, 0, 4, 1.0, True, None, "", "nobody", {}])
-others = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=6)
-)
-nested = st.recursive(
-    others,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
-    max_leaves=6,
-)
-VALUES: dict[str, st.SearchStrategy[Any]] = {
-    "sip_code": codes,
-    "disconnect_code": codes,
-    "sip_reason": reasons,
-    "disconnect_reason": reasons,
-    "disconnect_initiator": initiators,
-    "hangup_by": initiators,
-    "a": st.fixed_dictionaries({}, optional={"b": codes, "c": reasons}) | others,
-    "d": initiators,
-    "success": others,
-    "duration": others,
-    "sip": nested,
-    "sip_match": nested,
-    "call_match": nested,
-    "call_reason": reasons,
-    "attributes": st.fixed_dictionaries({}, optional={"disconnect_code": codes, "disconnect_reason": reasons}),
-    "type": st.sampled_from(["cdr", "cdrs", 1]),
-}
-made = st.fixed_dictionaries({}, optional=VALUES)
-strangers = st.dictionaries(st.text(max_size=4), nested, max_size=4)
-
-
-@st.composite
-def mixed(draw: st.DrawFn) -> dict[str, Any]:
-    """Draw a record of the pool with some members more."""
-    return {**json.loads(draw(st.sampled_from(POOL))), **draw(made)}
-
-
-objects = made | strangers | mixed()
+any_of_them = st.sampled_from([*ENRICHERS, Enricher(ecs=True), Enricher(ecs=True, flat=True)])
 
 
 @st.composite
@@ -154,19 +98,19 @@ class TestRecord:
         assert record[:at] + record[at + len(added.json) :] == line
         assert record[at + len(added.json) :].strip() == b"}"
 
-    @given(either, objects, st.data())
+    @given(any_of_them, objects, st.data())
     def test_twice_is_once_in_json(self, enricher: Enricher, record: dict[str, Any], data: st.DataObject) -> None:
         """Enriching what was enriched changes nothing."""
         once = enricher.enrich_json(json.dumps(record, indent=data.draw(st.sampled_from([None, 1]))).encode())
         assert enricher.enrich_json(once) == once
 
-    @given(either, objects)
+    @given(any_of_them, objects)
     def test_twice_is_once_in_msgpack(self, enricher: Enricher, record: dict[str, Any]) -> None:
         """Enriching what was enriched changes nothing in MessagePack either."""
         once = enricher.enrich_msgpack(packed(record))
         assert enricher.enrich_msgpack(once) == once
 
-    @given(either, objects)
+    @given(any_of_them, objects)
     def test_all_forms_agree(self, enricher: Enricher, record: dict[str, Any]) -> None:
         """A dict, its JSON and its MessagePack gain the same, and stay the same beside it."""
         from_json = json.loads(enricher.enrich_json(json.dumps(record).encode()))
@@ -174,14 +118,14 @@ class TestRecord:
         assume(fits_msgpack(record))
         assert unpack(enricher.enrich_msgpack(packed(record))) == from_json
 
-    @given(either, objects)
+    @given(any_of_them, objects)
     def test_argument_is_left_alone(self, enricher: Enricher, record: dict[str, Any]) -> None:
         """The dict that is enriched is not changed, at no depth."""
         before = json.dumps(record)
         enricher.enrich(record)
         assert json.dumps(record) == before
 
-    @given(either, st.binary(max_size=60))
+    @given(any_of_them, st.binary(max_size=60))
     def test_any_msgpack_bytes(self, enricher: Enricher, data: bytes) -> None:
         """Bytes that are no MessagePack map are refused with InvalidRecord and with nothing else."""
         try:
