@@ -1,0 +1,1 @@
+"""Dashboards and alerts for Grafana, Loki and Prometheus, made by `python scripts/grafana`."""
