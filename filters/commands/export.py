@@ -8,12 +8,14 @@ from typing import Protocol, cast
 from enricher.errors import SettingsError
 from filters import options
 
-HELP = "write what other programs load: an ingest pipeline, dashboards, index templates"
+HELP = "write what other programs load: an ingest pipeline, index templates, dashboards, alerts"
 EPILOG = """\
 examples:
   sipsense export ingest-pipeline > pipeline.json
   sipsense export ingest-pipeline --id sip-calls      as a request for the console of Dev Tools
   sipsense export kibana > calls.ndjson               saved objects: data view, search, dashboard
+  sipsense export grafana-loki > loki.json            a dashboard for Grafana
+  sipsense export alerts-prometheus > alerts.yaml     rules, each with what to do
 """
 
 # What can be exported, and the module that makes it.

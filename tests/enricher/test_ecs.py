@@ -224,10 +224,12 @@ class TestWhatIsThere:
             inner = value if isinstance(value, dict) and key in GROUPS else {}
             assert found[key] == value or (inner and inner.items() <= found[key].items()) or value == {}
 
-    @given(st.sampled_from([NESTED, FLAT]), st.sampled_from(POOL))
+    @given(
+        st.sampled_from([NESTED, FLAT]),
+        st.sampled_from([line for line in POOL if not json.loads(line).keys() & {"sip", "event"}]),
+    )
     def test_bytes_stay(self, enricher: Enricher, line: bytes) -> None:
         """All bytes of a record stay where they are and are followed by what is added."""
-        assume(not json.loads(line).keys() & {"sip", "event"})
         found = enricher.enrich_json(line)
         assert found == line or (found.startswith(line[:-1] + b",") and found.endswith(b"}}"))
 
