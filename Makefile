@@ -18,10 +18,13 @@ lint: .venv-dev/installed
 	$(DEV)/ruff format --check .
 	$(DEV)/mypy
 	$(DEV)/python scripts/generate.py --check
+	$(DEV)/python scripts/grafana --check
 
-# What is made from catalog, profiles and the command line: builtin.json, tables in the README, man page, completion.
+# What is made from catalog, profiles and the command line: builtin.json, tables in the documents, man page, completion,
+# dashboards, alerts.
 generate: .venv-dev/installed
 	$(DEV)/python scripts/generate.py
+	$(DEV)/python scripts/grafana
 
 # Expected output of tests/cases: look at the diff before you commit it.
 golden: .venv-dev/installed

@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 
 
-def _nobody() -> None:
+def nobody() -> None:
     """Acknowledge to nobody."""
 
 
@@ -17,13 +17,13 @@ class Batch(msgspec.Struct, frozen=True):
         data: whole lines, each with its newline; or the head of one line that was too long; b"" when only time passed.
         length: how long that line was, 0 for whole lines.
         origin: the path of the file that they are from, "" for others.
-        ack: called when a sink has taken them.
+        ack: called when a sink's target has taken them, from any thread.
     """
 
     data: bytes
     length: int = 0
     origin: str = ""
-    ack: Callable[[], None] = _nobody
+    ack: Callable[[], None] = nobody
 
 
 class Events(msgspec.Struct, frozen=True):
@@ -32,13 +32,13 @@ class Events(msgspec.Struct, frozen=True):
     Args:
         heads: for each record the bytes that stand in front of it in a forward entry: its time and metadata.
         records: a MessagePack value each.
-        ack: called when a sink has taken them.
+        ack: called when a sink's target has taken them, from any thread.
     """
 
     tag: str
     heads: list[bytes]
     records: list[bytes]
-    ack: Callable[[], None] = _nobody
+    ack: Callable[[], None] = nobody
 
 
 class Source(Protocol):
@@ -51,8 +51,12 @@ class Source(Protocol):
 class Sink(Protocol):
     """Takes records."""
 
-    def write(self, data: bytes) -> None:
-        """Return when the target has taken the records.
+    def write(self, data: bytes, ack: Callable[[], None] = nobody) -> None:
+        """Take JSON lines; return when the target has them, or early, as long as there is room for them here.
+
+        Args:
+            data: whole lines, each with its newline.
+            ack: called, from any thread, once the target has taken all of them or they lie in the dead letter.
 
         Raises:
             OutputFailed: the target cannot take them.

@@ -20,7 +20,7 @@ from filters.pipeline import Stage
 from filters.reload import Reload, loaded
 from filters.signals import Signals
 from filters.sinks.descriptor import Descriptor
-from filters.stats import Statistics
+from filters.stats import Statistics, Summary
 
 # A pipe gives 64 KiB at once; a file, or a pipe that was made larger, gives more.
 READ = 256 * 1024
@@ -183,7 +183,7 @@ def run(child: Child, signals: Signals, output: Descriptor, reload: Reload, read
         read: how many bytes are read at once.
     """
     parent = os.getppid()
-    statistics = Statistics(lambda: child.tally)
+    statistics = Statistics(lambda: Summary.of(child.tally))
     stop = None
     try:
         ready = signals.wait(0, PAUSE)

@@ -1,6 +1,7 @@
 """What becomes of lines that are no records."""
 
 import os
+from _thread import allocate_lock  # threading.Lock; threading itself costs each start a millisecond
 from collections.abc import Callable, Iterable
 from typing import Literal
 
@@ -68,6 +69,7 @@ class Invalid:
 
     def __init__(self, mode: Mode, *, apart: bool = False) -> None:
         self.rejected: list[Rejected] = []
+        self.removed = 0  # lines that nothing was written for
         self._written = self._apart if apart else self._written_by(mode)
 
     def __call__(self, line: bytes, place: int, error: InvalidRecord) -> bytes:
@@ -86,13 +88,17 @@ class Invalid:
 
     def _apart(self, rejected: Rejected) -> bytes:
         self.rejected.append(rejected)
+        return self._drop(rejected)
+
+    def _drop(self, rejected: Rejected) -> bytes:
+        self.removed += 1
         return b""
 
     def _written_by(self, mode: Mode) -> Callable[[Rejected], bytes]:
         ways: dict[Mode, Callable[[Rejected], bytes]] = {
             "wrap": wrapped,
             "pass": _as_it_is,
-            "drop": lambda _: b"",
+            "drop": self._drop,
             "fail": _fail,
         }
         return ways[mode]
@@ -108,12 +114,13 @@ def _fail(rejected: Rejected) -> bytes:
 
 
 class DeadLetter:
-    """A file of lines that are no records, each in an object with its number."""
+    """A file of lines that are no records, and of records that no target took; any thread may append."""
 
     def __init__(self, path: str) -> None:
         self.path = path
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         self._sink = Descriptor(self._fd, path)
+        self._lock = allocate_lock()
 
     def write(self, rejected: list[Rejected], before: int, path: str) -> None:
         """Append the lines.
@@ -123,8 +130,16 @@ class DeadLetter:
             path: the file that they are from, "" for others.
         """
         if rejected:
-            self._sink.write(b"".join(wrapped(one, number=before + one.place + 1, path=path) for one in rejected))
+            self._append(b"".join(wrapped(one, number=before + one.place + 1, path=path) for one in rejected))
 
-    def keep(self, records: Iterable[bytes], kind: str, message: str) -> None:
-        """Append records that a sink could not deliver, each with the reason."""
-        self._sink.write(b"".join([wrapped(Rejected(0, record, kind, message)) for record in records]))
+    def keep(self, records: Iterable[tuple[bytes, str]], kind: str) -> None:
+        """Append records that a sink's target did not take, each with the reason.
+
+        Args:
+            kind: `refused` by the target for good, or `not_delivered` in time.
+        """
+        self._append(b"".join([wrapped(Rejected(0, record, kind, reason)) for record, reason in records]))
+
+    def _append(self, data: bytes) -> None:
+        with self._lock:
+            self._sink.write(data)

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any, TypeVar
@@ -12,7 +13,22 @@ from filters import __version__, messages
 
 _T = TypeVar("_T")
 
-COMMANDS = ("enrich", "explain", "catalog", "profiles", "check", "unwrap", "fluentd", "completion")
+# argparse looks for translations of its own words, of which it ships none; that costs a tenth of each start.
+argparse._ = str  # type: ignore[attr-defined]
+
+COMMANDS = (
+    "enrich",
+    "explain",
+    "catalog",
+    "profiles",
+    "check",
+    "unwrap",
+    "export",
+    "setup",
+    "recipes",
+    "fluentd",
+    "completion",
+)
 
 DESCRIPTION = """\
 Gives call-log records the meaning of their SIP code: category, canonical reason,
@@ -102,6 +118,11 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         "--fields", metavar="A,B,...", help=f"which of its keys are added (default: all: {','.join(FIELDS)})"
     )
     gain.add_argument("--flat", action="store_true", help="add sip_code, sip_category, ... at the top level instead")
+    gain.add_argument(
+        "--ecs",
+        action="store_true",
+        help="add fields of the Elastic Common Schema too: event.outcome, event.reason, event.duration, ...",
+    )
     parser.add_argument(
         "--config", metavar="FILE", help='TOML file with options: `max-line = "1MiB"`, `catalog = ["my.toml"]`, ...'
     )
@@ -143,6 +164,7 @@ def enricher_settings(args: argparse.Namespace) -> dict[str, Any]:
         "guess": args.guess,
         "target": args.target,
         "flat": args.flat,
+        "ecs": args.ecs,
     }
     if args.fields is not None:
         settings["fields"] = [field.strip() for field in args.fields.split(",")]
@@ -219,3 +241,14 @@ def count(text: str, option: str) -> int:
     if text.isdecimal() and int(text) > 0:
         return int(text)
     raise SettingsError([f"{option}: expected a whole number above 0, got {text!r}"])
+
+
+def seconds(text: str, option: str) -> float:
+    """Return a time.
+
+    Raises:
+        SettingsError: it is none.
+    """
+    if re.fullmatch(r"\d{1,7}(\.\d{1,6})?", text, re.ASCII):
+        return float(text)
+    raise SettingsError([f"{option}: expected a number of seconds, got {text!r}"])

@@ -39,8 +39,11 @@ class Settings(Protocol):
     def stage(self) -> Stage:
         """Return a stage of its own."""
 
-    def outlet(self) -> Outlet:
-        """Return the outlet."""
+    def outlet(self, stage: Stage) -> Outlet:
+        """Return the outlet of that stage."""
+
+    def summary(self, stage: Stage) -> Summary:
+        """Return what was done by that stage and its outlet."""
 
     def reload(self, signals: Signals) -> Reload:
         """Return what tells when to load anew."""
@@ -145,8 +148,9 @@ class _Worker:
         self._place = place
         self._source = source
         self._progress = progress
+        self._settings = settings
         self._stage = settings.stage()
-        self._outlet = settings.outlet()
+        self._outlet = settings.outlet(self._stage)
         self._reload = settings.reload(signals)
         self._over = False
         self._stop: Stop | None = None
@@ -162,7 +166,7 @@ class _Worker:
             self._stop = stop
         code, message = (self._stop.exit_code, str(self._stop)) if self._stop else (0, "")
         try:
-            result.send(Report(Summary.of(self._stage.tally), self._unfinished, code, message))
+            result.send(Report(self._settings.summary(self._stage), self._unfinished, code, message))
         finally:
             os._exit(0)
 

@@ -12,6 +12,8 @@ from filters.messages import warn
 
 DEGREES = ("reason", "alias", "code", "class", "none")
 TOP = 10
+# What the counts of delivery are called in the table.
+_LABELS = {"present": "already there", "dead_letter": "dead letter", "undelivered": "not delivered"}
 
 
 class Summary(msgspec.Struct, kw_only=True):
@@ -22,6 +24,8 @@ class Summary(msgspec.Struct, kw_only=True):
         unmatched: records that are no call logs; they passed unchanged.
         conflicts: records whose target key holds something that is no object; they passed unchanged.
         invalid: lines that are no records.
+        arrival_time: records that bear the time of their arrival for want of their own; None where none is needed.
+        delivery: what became of the records on their way to a server; None where there is none.
         seconds: how long it took.
     """
 
@@ -30,6 +34,8 @@ class Summary(msgspec.Struct, kw_only=True):
     invalid: int = 0
     unmatched: int = 0
     conflicts: int = 0
+    arrival_time: int | None = None
+    delivery: dict[str, int] | None = None
     match: dict[str, int] = {}
     category: dict[str, int] = {}
     outcome: dict[str, int] = {}
@@ -63,7 +69,11 @@ class Summary(msgspec.Struct, kw_only=True):
             unmatched=unmatched,
             conflicts=tally.conflicts,
             seconds=seconds,
-            **{name: dict(counter) for name, counter in counts.items()},
+            match=dict(counts["match"]),
+            category=dict(counts["category"]),
+            outcome=dict(counts["outcome"]),
+            initiator=dict(counts["initiator"]),
+            reason=dict(counts["reason"]),
         )
 
     def add(self, other: "Summary") -> None:
@@ -72,6 +82,8 @@ class Summary(msgspec.Struct, kw_only=True):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("match", "category", "outcome", "initiator", "reason"):
             setattr(self, name, dict(Counter(getattr(self, name)) + Counter(getattr(other, name))))
+        if other.arrival_time is not None:
+            self.arrival_time = (self.arrival_time or 0) + other.arrival_time
         self.seconds = max(self.seconds, other.seconds)
 
     def as_dict(self) -> dict[str, Any]:
@@ -84,6 +96,8 @@ class Summary(msgspec.Struct, kw_only=True):
             "conflicts": self.conflicts,
             "invalid": self.invalid,
             "blank": self.blank,
+            **({} if self.arrival_time is None else {"arrival_time": self.arrival_time}),
+            **({"delivery": self.delivery} if self.delivery else {}),
             "match": {degree: self.match.get(degree, 0) for degree in DEGREES},
             "category": _sorted(self.category),
             "outcome": _sorted(self.outcome),
@@ -106,11 +120,11 @@ class Statistics:
     """Sends a record of the counts to where messages go, from time to time and at the end.
 
     Args:
-        tally: gives the counts so far.
+        summary: gives the counts so far.
     """
 
-    def __init__(self, tally: Callable[[], Tally]) -> None:
-        self._tally = tally
+    def __init__(self, summary: Callable[[], Summary]) -> None:
+        self._summary = summary
         self._due = time.monotonic() + STATISTICS
 
     def tick(self) -> None:
@@ -121,9 +135,9 @@ class Statistics:
 
     def tell(self) -> None:
         """Send one."""
-        summary = Summary.of(self._tally()).as_dict()
-        counts = ("records", "matched", "unmatched", "conflicts", "invalid", "match", "category", "outcome")
-        warn("statistics", **{name: summary[name] for name in counts})
+        summary = self._summary().as_dict()
+        counts = ("records", "matched", "unmatched", "conflicts", "invalid", "match", "category", "outcome", "delivery")
+        warn("statistics", **{name: summary[name] for name in counts if name in summary})
 
 
 class Clock:
@@ -168,8 +182,10 @@ def _rows(summary: Summary) -> Iterator[tuple[str, ...]]:
         ("conflicts", summary.conflicts),
         ("invalid lines", summary.invalid),
         ("blank lines", summary.blank),
+        ("time of arrival", summary.arrival_time),
+        *((_LABELS.get(name, name), count) for name, count in (summary.delivery or {}).items()),
     ):
-        if count or name == "invalid lines":
+        if count or name in ("invalid lines", "delivered"):
             yield name, f"{count:,}"
     for title in ("category", "outcome", "reason"):
         counts = numbers[title]

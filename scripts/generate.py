@@ -6,35 +6,29 @@ Usage: python scripts/generate.py [--check]
 import argparse
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import ecs_page
 import freeze
+import recipes_page
 import shtab
 from argparse_manpage.manpage import Manpage
 
 from enricher.catalog import load_catalog
 from enricher.lookup import FIELDS
+from enricher.meanings import meaning
 from enricher.profiles import builtin_profiles
 from filters import __version__, options
 from filters.commands.completion import SHELLS
+from filters.dashboards import description
+from filters.dashboards.saved_objects import PRODUCTS, saved_objects
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
-
-# What a field means, in the words of the README. A field without a line here ends the run.
-MEANINGS = {
-    "code": ("integer", "the SIP code, as the record gives it"),
-    "category": ("string", "what the first digit says: {categories}"),
-    "category_description": ("string", "the table's sentence for the category"),
-    "reason": ("string", "canonical reason: that of the row, or the standard name of the code"),
-    "description": ("string", "the row's description, word for word"),
-    "initiator": ("string", "who ended the call: {initiators}"),
-    "initiator_description": ("string", "a sentence on that side"),
-    "initiator_inferred": ("true", "there when the record named nobody and the rows that fit allow just one"),
-    "outcome": ("string", "how the attempt ended, for dashboards: {outcomes}"),
-    "match": ("string", "how sure: `reason`, `alias`, `code`, `class` or `none`"),
-}
+ECS = ROOT / "docs" / "ecs.md"
+RECIPES = ROOT / "docs" / "recipes.md"
+DASHBOARDS = ROOT / "docs" / "dashboards.md"
 
 
 def main(arguments: list[str]) -> int:
@@ -56,36 +50,41 @@ def main(arguments: list[str]) -> int:
 
 def generated() -> dict[Path, str]:
     """Return what each generated file has to hold, builtin.json aside."""
-    files = {README: readme(README.read_text("utf-8")), ROOT / "docs" / "sipsense.1": manual()}
+    tables = {"fields": fields(), "profiles": profiles(), "options": settings()}
+    files = {README: filled(README, tables), ROOT / "docs" / "sipsense.1": manual()}
+    files[DASHBOARDS] = filled(DASHBOARDS, {"panels": panels(), "sets": call_sets()})
+    files[RECIPES] = filled(
+        RECIPES, {"contents": recipes_page.contents(), "recipes": recipes_page.recipes(load_catalog())}
+    )
+    files[ECS] = filled(ECS, ecs_page.tables(load_catalog(), builtin_profiles()))
     for shell in SHELLS:
         files[ROOT / "filters" / "completions" / f"sipsense.{shell}"] = shtab.complete(options.parser(), shell)
+    for product in PRODUCTS:
+        path = ROOT / "examples" / product / "calls.ndjson"
+        files[path] = saved_objects(product, load_catalog()).decode()
     return files
 
 
-def readme(text: str) -> str:
-    """Return the README with its tables made anew: what stands between `<!-- name -->` and `<!-- /name -->`."""
-    for name, rows in {"fields": fields(), "profiles": profiles(), "options": settings()}.items():
+def filled(path: Path, tables: Mapping[str, Iterable[str]]) -> str:
+    """Return a page with its tables made anew: what stands between `<!-- name -->` and `<!-- /name -->`."""
+    text = path.read_text("utf-8")
+    for name, rows in tables.items():
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         body = "\n".join(rows) + "\n"
         text, count = pattern.subn(lambda found, body=body: found[1] + body + found[2], text)
         if count != 1:
-            raise SystemExit(f"README.md: expected one place for {name}, got {count}")
+            raise SystemExit(f"{path.name}: expected one place for {name}, got {count}")
     return text
 
 
 def fields() -> Iterable[str]:
     """Give the table of the fields."""
     catalog = load_catalog()
-    words = {
-        "categories": ", ".join(category.name for category in catalog.categories.values()),
-        "initiators": ", ".join(catalog.initiators),
-        "outcomes": ", ".join(f"`{name}`" for name in catalog.outcomes),
-    }
     yield "| key | type | meaning |"
     yield "| --- | --- | --- |"
     for key in FIELDS:
-        kind, meaning = MEANINGS[key]
-        yield f"| `{key}` | {kind} | {meaning.format(**words)} |"
+        kind, text = meaning(key, catalog)
+        yield f"| `{key}` | {kind} | {text} |"
 
 
 def profiles() -> Iterable[str]:
@@ -108,6 +107,28 @@ def settings() -> Iterable[str]:
             name = ", ".join(action.option_strings)
             value = f" {action.metavar or '|'.join(action.choices or ())}" if action.nargs != 0 else ""
             yield f"| `{(name + value).replace('|', chr(92) + '|')}` | {action.help} |"
+
+
+def panels() -> Iterable[str]:
+    """Give the table of the dashboard's panels."""
+    yield "| panel | what it tells |"
+    yield "| --- | --- |"
+    for panel in description.load(load_catalog()).panels:
+        yield f"| {panel.title} | {panel.text} |"
+
+
+def call_sets() -> Iterable[str]:
+    """Give the table of the sets that the panels count."""
+    yield "| set | calls | outcomes |"
+    yield "| --- | --- | --- |"
+    for name, one in description.load(load_catalog()).sets.items():
+        yield f"| {name} | {one.text} | {'; '.join(map(_clause, one.any))} |"
+
+
+def _clause(clause: description.Clause) -> str:
+    outcomes = ", ".join(f"`{name}`" for name in clause.outcome)
+    by = f" by {', '.join(clause.initiator)}" if clause.initiator else ""
+    return outcomes + by + (f" not by {', '.join(clause.not_initiator)}" if clause.not_initiator else "")
 
 
 def manual() -> str:

@@ -24,6 +24,8 @@ _decode_json = msgspec.json.Decoder().decode
 _pack = msgspec.msgpack.encode
 # JSON has no such numbers, and what writes JSON fast writes null instead.
 _NO_NUMBER = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]|\xca[\x7f\xff][\x80-\xff]", re.DOTALL)
+# Seconds: the year 10000.
+_FARTHEST = 253_402_300_800
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -102,6 +104,18 @@ def time_of(head: bytes) -> str:
         whole = int(value // 1)
         return rfc3339(whole, int((value - whole) * 10**9))
     return rfc3339(value) if isinstance(value, int) else _of_extension(value)
+
+
+def nanoseconds_of(head: bytes) -> int:
+    """Return the time that the head of an entry holds, in nanoseconds since 1970; now, if it is none."""
+    raw = head[1:]
+    value = _decode(raw) if head[1] != 0x92 else _decode(array(2) + raw[1:])[0]
+    if isinstance(value, int | float) and 0 <= value < _FARTHEST:
+        return round(value * 10**6) * 1000  # a double holds no more than microseconds of our days
+    if isinstance(value, msgspec.msgpack.Ext) and value.code == 0:
+        data = bytes(value.data)
+        return int.from_bytes(data[:4], "big") * 10**9 + int.from_bytes(data[4:8], "big")
+    return time.time_ns()
 
 
 def record_of(line: bytes) -> bytes:

@@ -29,19 +29,20 @@ class Unix(msgspec.Struct, frozen=True):
 Address: TypeAlias = Tcp | Unix
 
 
-def parse_hosts(text: str, *, default: str = "") -> list[Tcp]:
-    """Return the addresses in `host:port,host2:port2`; without a port it is 24224.
+def parse_hosts(text: str, *, default: str = "", port: int = PORT) -> list[Tcp]:
+    """Return the addresses in `host:port,host2:port2`.
 
     Args:
         default: the host where none is given; "" if there must be one.
+        port: the port where none is given.
 
     Raises:
         ValueError: one of them is none.
     """
-    return [_parse_host(part, default) for part in text.split(",")]
+    return [_parse_host(part, default, port) for part in text.split(",")]
 
 
-def _parse_host(text: str, default: str) -> Tcp:
+def _parse_host(text: str, default: str, otherwise: int) -> Tcp:
     if "@" in text:
         raise ValueError("expected no user and no password in the URL: others can see it in the list of processes")
     if text.startswith("["):
@@ -52,4 +53,4 @@ def _parse_host(text: str, default: str) -> Tcp:
     host = host or default
     if not host or (port and not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536)):
         raise ValueError(f"expected HOST or HOST:PORT, got {text!r}")
-    return Tcp(host, int(port) if port else PORT)
+    return Tcp(host, int(port) if port else otherwise)

@@ -41,17 +41,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="60",
         help="after so long without an answer records are sent again (default: 60)",
     )
-    sink.add_argument("--compress", choices=("gzip",), help="compress what is sent")
-    sink.add_argument(
-        "--drain",
-        metavar="SECONDS",
-        default="10",
-        help="on SIGTERM or SIGINT try so long to deliver what was read; the rest goes to --dead-letter (default: 10)",
-    )
-    sink.add_argument(
-        "--tls-ca", metavar="FILE", help="trust what these certificates signed, PEM (default: the system's)"
-    )
-    sink.add_argument("--tls-insecure", action="store_true", help="trust any certificate, for tests")
     keys = parser.add_argument_group("forward keys (never on the command line: others can see it)")
     keys.add_argument(
         "--shared-key-file",
@@ -61,9 +50,3 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     keys.add_argument(
         "--output-shared-key-file", metavar="FILE", help="another key for the output; `none` for no handshake there"
     )
-    keys.add_argument(
-        "--password-file",
-        metavar="FILE",
-        help="lines of USER:PASSWORD: who may send to the input; who we are to the output",
-    )
-    keys.add_argument("--user", metavar="USER", help="which of them we are to the output, if there is more than one")

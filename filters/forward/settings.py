@@ -9,11 +9,12 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from enricher.errors import SettingsError
-from filters import options
+from filters import endpoints, options
+from filters.delivery.access import client_context, load_chain, read_secret
+from filters.endpoints import Context
 from filters.forward.address import Address, Tcp, Unix, parse_hosts
 from filters.forward.client import Limits
 from filters.forward.handshake import Security
-from filters.invalid import DeadLetter
 from filters.options import Problems
 from filters.signals import Signals
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 TAG = "sipsense"
 KEY = "SIPSENSE_SHARED_KEY"
+# Seconds that clients have to take their last acknowledgements.
+_FAREWELL = 5.0
 # Seconds for one attempt to connect, the handshakes included.
 _CONNECT = 5.0
 _Parsed: TypeAlias = tuple[Sequence[Address], bool, str]
@@ -45,12 +48,15 @@ def open_source(url: str, args: argparse.Namespace) -> Callable[[Signals], "Sour
             problems.found.append(f"--input: expected one address and no tag, got {url!r}")
         limits = Limits(
             problems.check(lambda: options.size(args.max_message, "--max-message"), 1),
-            problems.check(lambda: seconds(args.idle, "--idle"), 1.0),
+            problems.check(lambda: options.seconds(args.idle, "--idle"), 1.0),
         )
         connections = problems.check(lambda: options.count(args.max_connections, "--max-connections"), 1)
         security = problems.check(lambda: _input_security(args), Security())
         context = problems.check(lambda: _server_context(args), None) if tls else None
-    settings = Settings(addresses[0], limits, security, context, connections)
+    # A sink may need so long for the last records; it also tells what is wrong with the option.
+    drain = Problems().check(lambda: options.seconds(args.drain, "--drain"), 0.0)
+    farewell = _FAREWELL + drain if endpoints.scheme(args.output) else _FAREWELL
+    settings = Settings(addresses[0], limits, security, context, connections, farewell=farewell)
     _warn_if_open(addresses[0], security)
 
     def open_it(signals: Signals) -> Forward:
@@ -62,7 +68,7 @@ def open_source(url: str, args: argparse.Namespace) -> Callable[[Signals], "Sour
     return open_it
 
 
-def open_sink(url: str, args: argparse.Namespace) -> Callable[[Signals, DeadLetter | None], "Sink"]:
+def open_sink(url: str, args: argparse.Namespace) -> Callable[[Context], "Sink"]:
     """Return what opens the sink.
 
     Raises:
@@ -80,19 +86,22 @@ def open_sink(url: str, args: argparse.Namespace) -> Callable[[Signals, DeadLett
         template = args.tag or tag or ("${tag}" if args.input else TAG)
         name = problems.check(lambda: tag_maker(template, events=bool(args.input)), _UNCHANGED)
         settings = Settings(
-            name, not args.no_ack, args.compress == "gzip", problems.check(lambda: seconds(args.drain, "--drain"), 0.0)
+            name,
+            not args.no_ack,
+            args.compress == "gzip",
+            problems.check(lambda: options.seconds(args.drain, "--drain"), 0.0),
         )
-        patience = (_CONNECT, problems.check(lambda: seconds(args.ack_timeout, "--ack-timeout"), 1.0))
+        patience = (_CONNECT, problems.check(lambda: options.seconds(args.ack_timeout, "--ack-timeout"), 1.0))
         security = problems.check(lambda: _output_security(args), Security())
-        context = problems.check(lambda: _client_context(args), None) if tls else None
+        context = problems.check(lambda: client_context(args), None) if tls else None
 
-    def open_it(signals: Signals, dead_letter: DeadLetter | None) -> Forward:
+    def open_it(run: Context) -> Forward:
         make = partial(Target, security=security, context=context, patience=patience)
 
         def connect(left: Callable[[], float | None]) -> Sequence[Target]:
-            return [make(address, signals, left) for address in addresses]
+            return [make(address, run.signals, left) for address in addresses]
 
-        return Forward(connect, settings, signals, dead_letter)
+        return Forward(connect, settings, run)
 
     return open_it
 
@@ -142,31 +151,9 @@ def _part(tag: str, place: str | None) -> str:
     return parts[int(place)] if -len(parts) <= int(place) < len(parts) else ""
 
 
-def seconds(text: str, option: str) -> float:
-    """Return a time.
-
-    Raises:
-        SettingsError: it is none.
-    """
-    if re.fullmatch(r"\d{1,7}(\.\d{1,6})?", text, re.ASCII):
-        return float(text)
-    raise SettingsError([f"{option}: expected a number of seconds, got {text!r}"])
-
-
-def _read_secret(path: str, option: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            data = file.read().strip(b"\r\n")
-    except OSError as error:
-        raise SettingsError([f"{option}: {path} cannot be read: {error.strerror}"]) from None
-    if not data:
-        raise SettingsError([f"{option}: {path} is empty"])
-    return data
-
-
 def _shared_key(args: argparse.Namespace) -> bytes:
     if args.shared_key_file:
-        return _read_secret(args.shared_key_file, "--shared-key-file")
+        return read_secret(args.shared_key_file, "--shared-key-file")
     return os.environ.get(KEY, "").encode(errors="surrogateescape")
 
 
@@ -174,7 +161,7 @@ def _users(args: argparse.Namespace) -> dict[bytes, bytes]:
     if not args.password_file:
         return {}
     users = {}
-    for line in _read_secret(args.password_file, "--password-file").splitlines():
+    for line in read_secret(args.password_file, "--password-file").splitlines():
         user, colon, password = line.partition(b":")
         if not user or not colon:
             raise SettingsError([f"--password-file: {args.password_file}: expected USER:PASSWORD in each line"])
@@ -193,7 +180,7 @@ def _output_security(args: argparse.Namespace) -> Security:
     if args.output_shared_key_file == "none":
         return Security()
     if args.output_shared_key_file:
-        key = _read_secret(args.output_shared_key_file, "--output-shared-key-file")
+        key = read_secret(args.output_shared_key_file, "--output-shared-key-file")
     else:
         key = _shared_key(args)
     users = _users(args)
@@ -214,30 +201,8 @@ def _server_context(args: argparse.Namespace) -> ssl.SSLContext:
         raise SettingsError(["--input: forward+tls needs --tls-cert and --tls-key"])
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(args.tls_cert, args.tls_key, password=_no_password)
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError([f"--tls-cert: {args.tls_cert} or {args.tls_key} cannot be used: {_why(error)}"]) from None
+    load_chain(context, args.tls_cert, args.tls_key, "--tls")
     return context
-
-
-def _no_password() -> str:
-    raise ssl.SSLError(0, "the key asks for a password, which cannot be given")
-
-
-def _client_context(args: argparse.Namespace) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=args.tls_ca)
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError([f"--tls-ca: {args.tls_ca} cannot be used: {_why(error)}"]) from None
-    if args.tls_insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def _why(error: OSError) -> str:
-    return getattr(error, "reason", None) or error.strerror or str(error)
 
 
 def _warn_if_open(address: Address, security: Security) -> None:

@@ -2,7 +2,9 @@
 
 import os
 import select
+from collections.abc import Callable
 
+from filters.batch import nobody
 from filters.errors import OutputClosed, OutputFailed
 
 
@@ -18,8 +20,8 @@ class Descriptor:
         self._fd = fd
         self._name = name
 
-    def write(self, data: bytes) -> None:
-        """Write all of the data.
+    def write(self, data: bytes, ack: Callable[[], None] = nobody) -> None:
+        """Write all of the data, then call `ack`.
 
         Raises:
             OutputClosed: the reader has gone.
@@ -35,3 +37,4 @@ class Descriptor:
                 raise OutputClosed from None
             except OSError as error:
                 raise OutputFailed(f"{self._name}: cannot be written: {error.strerror}") from None
+        ack()

@@ -1,22 +1,22 @@
 """Fluentd, Fluent Bit or another server of the forward protocol as a sink."""
 
-import random
 import time
 from collections.abc import Callable, Sequence
 
 import msgspec
 
+from filters.batch import nobody
 from filters.codecs.convert import entries_of, json_of
+from filters.delivery.counts import Counts
+from filters.delivery.pauses import Pauses
+from filters.endpoints import Context
 from filters.errors import OutputFailed
 from filters.forward.target import Failure, GivenUp, Target
 from filters.forward.wire import new_chunk, packed_forward, split
-from filters.invalid import DeadLetter
 from filters.messages import warn
-from filters.signals import Signals
 
-# Seconds between two rounds through all targets: the first, and the longest.
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
-
+# Seconds between two rounds through all targets.
+_LONGEST_PAUSE = 10.0
 
 # Fluentd closes the connection over an event that is larger than its chunks, and does the same while its buffers are
 # full. So heavy messages are tried a few times, then in halves; light ones are tried until they are taken.
@@ -49,41 +49,43 @@ class Forward:
 
     Args:
         connect: makes the targets, given what tells how many seconds are left.
-        dead_letter: where what could not be delivered goes when the time is over; None if nowhere.
     """
 
     def __init__(
         self,
         connect: Callable[[Callable[[], float | None]], Sequence[Target]],
         settings: Settings,
-        signals: Signals,
-        dead_letter: DeadLetter | None,
+        context: Context,
     ) -> None:
+        self.counts = Counts()
         self._settings = settings
-        self._signals = signals
-        self._dead_letter = dead_letter
+        self._signals = context.signals
+        self._dead_letter = context.dead_letter
         self._due: float | None = None
         self._targets = connect(self._left)
         self._now = 0
-        self.undelivered = 0
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, ack: Callable[[], None] = nobody) -> None:
         """Deliver JSON lines; their time is now.
 
         Raises:
             OutputFailed: they could not be delivered, and there is no other place for them.
         """
         entries, count = entries_of(data, time.time_ns())
-        self.write_events("", entries, count)
+        self.write_events("", entries, count, ack)
 
-    def write_events(self, tag: str, entries: bytes, count: int) -> None:
-        """Deliver the entries of events.
+    def write_events(self, tag: str, entries: bytes, count: int, ack: Callable[[], None]) -> None:
+        """Deliver the entries of events, then call `ack`.
 
         Raises:
             OutputFailed: they could not be delivered, and there is no other place for them.
         """
         if count:
+            begin = time.monotonic()
+            self.counts.records += count
             self._hand_over(self._settings.tag(tag), entries, count, tries=_TRIES if len(entries) > _HEAVY else 0)
+            self.counts.latency_seconds.observe(time.monotonic() - begin)
+        ack()
 
     def close(self) -> None:
         """Leave the targets."""
@@ -96,9 +98,10 @@ class Forward:
         Raises:
             OutputFailed: something is.
         """
-        if self.undelivered:
+        left = self.counts.refused + self.counts.undelivered
+        if left:
             where = f"they are in {self._dead_letter.path}" if self._dead_letter else "they were not taken"
-            raise OutputFailed(f"{self.undelivered} records were not delivered: {where}")
+            raise OutputFailed(f"{left} records were not delivered: {where}")
 
     def _hand_over(self, tag: str, entries: bytes, count: int, *, tries: int) -> None:
         """Deliver entries; what is too heavy for the targets in smaller parts, and one event that is, not at all."""
@@ -106,6 +109,8 @@ class Forward:
         message = packed_forward(tag, entries, count, chunk, gzip=self._settings.gzip)
         try:
             self._deliver(message, chunk, tries)
+            self.counts.delivered += count
+            self.counts.batch_records.observe(count)
         except GivenUp:
             self._give_up(entries, count, "not_delivered")
         except _TooHeavy:
@@ -132,13 +137,15 @@ class Forward:
             GivenUp: there is no time left.
             _TooHeavy: it was sent so often.
         """
-        pause = _FIRST_PAUSE
+        pauses = Pauses(longest=_LONGEST_PAUSE)
         failures = handed = 0
         while True:
             left = self._left()
             if left is not None and left <= 0:
                 raise GivenUp
             target = self._targets[self._now]
+            self.counts.requests += 1
+            self.counts.retries += failures > 0
             try:
                 target.deliver(message, chunk)
             except Failure as failure:
@@ -151,10 +158,9 @@ class Forward:
                 return
             self._now = (self._now + 1) % len(self._targets)
             failures += 1
+            self.counts.failures += 1
             if failures % len(self._targets) == 0:
-                # Many senders that lost one target must not come back at the same moment.
-                self._signals.sleep(self._at_most(pause * random.uniform(0.5, 1)))  # noqa: S311
-                pause = min(2 * pause, _LONGEST_PAUSE)
+                self._signals.sleep(self._at_most(pauses.next()))
 
     def _at_most(self, seconds: float) -> float:
         left = self._left()
@@ -179,11 +185,12 @@ class Forward:
             warn(f"{target.name}: takes records again")
 
     def _give_up(self, entries: bytes, count: int, kind: str) -> None:
-        self.undelivered += count
         if self._dead_letter is None:
+            self.counts.undelivered += count
             self.finish()
             return
+        self.counts.refused += count
         names = ", ".join(target.name for target in self._targets)
         why = next((target.failing for target in self._targets if target.failing), "there was no time left")
         _, records = split(entries, count)
-        self._dead_letter.keep(map(json_of, records), kind, f"{names}: {why}")
+        self._dead_letter.keep([(json_of(record), f"{names}: {why}") for record in records], kind)

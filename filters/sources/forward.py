@@ -18,9 +18,9 @@ from filters.forward.inbox import Inbox
 from filters.messages import warn
 from filters.signals import Signals
 
-# Seconds that clients have to take their last acknowledgements.
-_FAREWELL = 5.0
 _BACKLOG = 128
+# Seconds that a thread may take to notice the end.
+_LAST = 5.0
 # Seconds between two looks at the signals.
 _LOOK = 0.2
 
@@ -32,6 +32,7 @@ class Settings(msgspec.Struct, frozen=True):
         context: for TLS, None for none.
         connections: how many clients may be connected.
         waiting: how many bytes of messages may wait for the sink, at least one message.
+        farewell: seconds that are left at the end for the last acknowledgements to come and to be taken.
     """
 
     address: Address
@@ -40,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True):
     context: ssl.SSLContext | None = None
     connections: int = 256
     waiting: int = 32 << 20
+    farewell: float = 5.0
 
 
 class Forward:
@@ -86,11 +88,11 @@ class Forward:
                 else:
                     yield Batch(b"")
             self._stop_reading()
-            due = time.monotonic() + _FAREWELL
+            due = time.monotonic() + self._settings.farewell
             while self._busy() and time.monotonic() < due:
                 if self._signals.wait(self._inbox.fileno(), 0.05):
                     yield from self._taken()
-                    due = time.monotonic() + _FAREWELL
+                    due = time.monotonic() + self._settings.farewell
             yield from self._taken()
         finally:
             self.close()
@@ -103,7 +105,7 @@ class Forward:
             clients = list(self._clients)
         for thread in (self._acceptor, *(client.thread for client in clients)):
             if thread:
-                thread.join(_FAREWELL)
+                thread.join(_LAST)
         self._listener.close()
         if self._heartbeat:
             self._heartbeat.close()

@@ -1,11 +1,14 @@
 """What the tests of Elasticsearch and OpenSearch share: servers, and names that no other test uses."""
 
+import signal
 import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
 from servers.opensearch import OpenSearch, run_opensearch
 
+# Far more than any test takes.
+_PATIENCE = 300
 # A data stream goes before its template, and a template before what it is composed of.
 _KINDS = ("_data_stream", "", "_index_template", "_component_template", "_ingest/pipeline")
 
@@ -35,3 +38,17 @@ def unique(opensearch: OpenSearch) -> Iterator[Callable[[str], str]]:
     yield lambda prefix: f"{prefix}-{mark}"
     for kind in _KINDS:
         opensearch.request("DELETE", f"/{kind}/*{mark}*".replace("//", "/"))
+
+
+@pytest.fixture
+def patience() -> Iterator[None]:
+    """Let a test fail that waits for ever."""
+
+    def give_up(*_: object) -> None:
+        raise TimeoutError(f"nothing came for {_PATIENCE} seconds")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(_PATIENCE)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)

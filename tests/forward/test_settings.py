@@ -5,6 +5,7 @@ import os
 import pytest
 
 from filters.cli import main
+from filters.endpoints import SINKS
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ IN, OUT = ("--input", "forward://:1"), ("--output", "forward://log")
         ),
         (
             ("--output", "udp://x"),
-            "--output: expected forward://..., forward+tls://..., forward+unix://..., got 'udp://x'",
+            f"--output: expected {', '.join(f'{scheme}://...' for scheme in SINKS)}, got 'udp://x'",
         ),
         (
             ("--input", "x.jsonl"),
