@@ -1,0 +1,132 @@
+"""Calls into a real server that takes Loki's pushes: sipsense against a bare loop that sends ready-made bodies.
+
+`python benchmarks/loki.py [RECORDS]` prints lines a second and processor time a line. The bare loop sends the bodies
+that sipsense makes of the same records, over one connection, one after the other. It needs VictoriaLogs, which it
+builds once; each run has a new server, in turn.
+"""
+
+import http.client
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import repeat
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from servers.victorialogs import NoVictoriaLogs, VictoriaLogs, locate, run_victorialogs
+
+from benchmarks.data import _flat, records
+from benchmarks.measure import ROOT, SIPSENSE
+from enricher import Enricher
+from filters.loki.entries import Encoder, push_body
+from filters.loki.settings import METADATA, Limits, Settings
+
+# As many as the sink puts into a push.
+BATCH = 2000
+ROUNDS = 3
+TARGET = 0.8
+
+
+class Speed(NamedTuple):
+    """What a run did: lines a second on the clock, and microseconds of processor time a line."""
+
+    lines: float
+    cpu: float
+
+
+def calls(count: int) -> list[bytes]:
+    """Return lines of calls that end a millisecond apart, the last one now."""
+    flat, now = records(_flat), time.time()
+    lines = []
+    for number in range(count):
+        when = now - (count - number) / 1000
+        end = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(when)) + f".{int(when % 1 * 10**6):06d}Z"
+        record = {"time_end": end, **flat[number % len(flat)], "call_id": f"{number:032x}@192.0.2.1"}
+        lines.append(json.dumps(record, separators=(",", ":")).encode() + b"\n")
+    return lines
+
+
+def bodies(lines: list[bytes]) -> list[bytes]:
+    """Return what sipsense sends of the lines."""
+    enricher = Enricher()
+    labels = (("sip_category", ("sip", "category")),)
+    settings = Settings(tuple(("sip", key) for key in METADATA), {"service_name": "sipsense"}, labels, limits=Limits())
+    encoder = Encoder(settings, enricher.identify)
+    enriched = [enricher.enrich_json(line[:-1]) + b"\n" for line in lines]
+    return [
+        push_body(encoder.entries(enriched[first : first + BATCH], repeat(time.time_ns()), []))
+        for first in range(0, len(lines), BATCH)
+    ]
+
+
+def bare(server: VictoriaLogs, ready: list[bytes], count: int) -> Speed:
+    """Send ready-made bodies."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    begin, used = time.perf_counter(), time.process_time()
+    for body in ready:
+        connection.request("POST", "/insert/loki/api/v1/push", body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == 204
+    seconds, used = time.perf_counter() - begin, time.process_time() - used
+    connection.close()
+    return Speed(count / seconds, used / count * 1e6)
+
+
+def sipsense(server: VictoriaLogs, path: str, count: int) -> Speed:
+    """Let the command read a file and deliver it."""
+    begin = time.perf_counter()
+    command = [*SIPSENSE, "--output", server.loki, path]
+    child = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": ROOT})
+    _, status, usage = os.wait4(child.pid, 0)
+    seconds = time.perf_counter() - begin
+    child.returncode = os.waitstatus_to_exitcode(status)  # it is waited for here, which Popen is not to do again
+    assert child.returncode == 0
+    return Speed(count / seconds, (usage.ru_utime + usage.ru_stime) / count * 1e6)
+
+
+def measure(run: Callable[[VictoriaLogs], Speed], count: int) -> Speed:
+    """Return the speed of a run into a new server, where all lines arrive."""
+    with tempfile.TemporaryDirectory() as folder, run_victorialogs(Path(folder)) as server:
+        speed = run(server)
+        assert server.count() == count
+    return speed
+
+
+def main() -> None:
+    """Measure both in turn and print how they compare."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 300_000
+    try:
+        locate()
+    except NoVictoriaLogs as reason:
+        sys.exit(f"no VictoriaLogs to deliver to: {reason}")
+    lines = calls(count)
+    ready = bodies(lines)
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(b"".join(lines))
+        file.flush()
+        ways: dict[str, Callable[[VictoriaLogs], Speed]] = {
+            "bare loop": lambda server: bare(server, ready, count),
+            "sipsense": lambda server: sipsense(server, file.name, count),
+        }
+        speeds: dict[str, list[Speed]] = {name: [] for name in ways}
+        for _ in range(ROUNDS):
+            for name, run in ways.items():
+                speeds[name].append(measure(run, count))
+    best = {name: Speed(*map(median, zip(*several, strict=True))) for name, several in speeds.items()}
+    print(f"{count} lines, bodies of {sum(map(len, ready)) / len(ready) / 2**20:.1f} MiB, medians of {ROUNDS}")
+    for name, speed in best.items():
+        print(f"{name:10} {speed.lines:10,.0f} lines/s {speed.cpu:8.1f} us CPU/line")
+    print(f"sipsense / bare loop: {best['sipsense'].lines / best['bare loop'].lines:.2f} (target: {TARGET})")
+
+
+if __name__ == "__main__":
+    main()
