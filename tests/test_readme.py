@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from servers.readme import lines_of
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md"]
@@ -105,10 +106,16 @@ def clone(target: Path) -> Path:
     return target
 
 
-def test_shell_blocks_are_run_below() -> None:
-    """The commands that set something up are those that the next tests run, and `make test`, which runs this one."""
-    lines = [line.partition("#")[0].strip() for text in blocks("sh") for line in text.splitlines()]
-    assert lines == ["make run", "make test", "pip install ."]
+def test_shell_blocks_are_run() -> None:
+    """The commands in shell blocks are those that a test runs: the next ones, or one that brings a server."""
+    lines = [line for text in blocks("sh") for line in lines_of(text)]
+    assert [line for line in lines if not line.startswith("sipsense ")] == [
+        "make run",
+        "make test",
+        "pip install .",
+        "pip install '.[http]'",
+    ]
+    assert len(lines) == 4 + 3 + 1  # tests/elastic/test_readme_elastic.py, tests/loki/test_readme_loki.py
 
 
 def test_make_run(tmp_path: Path) -> None:

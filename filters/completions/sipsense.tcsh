@@ -8,20 +8,30 @@
 
 
 complete sipsense \
+        'c/--to=/(json bulk loki)/' \
         'c/--invalid=/(wrap pass drop fail)/' \
         'c/--compress=/(gzip)/' \
+        'c/--late=/(now label drop)/' \
         'c/--connected=/(yes no)/' \
         'c/--format=/(table json csv markdown)/' \
         'c/--format=/(table json)/' \
+        'c/--record=/(known flattened dynamic off)/' \
+        'c/--language=/(kql lucene esql ppl)/' \
         'c/--codec=/(msgpack json json:msgpack msgpack:json)/' \
-        'c/--/(ack-timeout catalog code codec compress config connected dead-letter drain fields flat format guess help idle initiator input invalid jobs json log-file log-to max-connections max-line max-message max-record no-ack output output-shared-key-file password-file profile profile-file reason shared-key-file stats stats-json tag tag-key target time-key tls-ca tls-cert tls-insecure tls-key user version watch)/' \
+        'c/--/(ack-timeout api-key-file batch-records batch-size batch-time bearer-file catalog code codec component compress config connected data-stream dataset dead-letter drain dry-run ecs fields flat force format guess help id idle in-flight index index-pattern ingest-pipeline initiator input invalid jobs json label label-limit language late late-age late-ahead late-behind log-file log-to max-connections max-entry max-line max-message max-record metadata metrics nanoseconds no-ack no-policy number-field output output-shared-key-file password-file profile profile-file reason record request-timeout retention shared-key-file space static-label stats stats-json tag tag-key target tenant time-key tls-ca tls-cert tls-client-cert tls-client-key tls-insecure tls-key to trunk-field user version watch)/' \
         'c/-/(- h i o)/' \
+        'n/--to/(json bulk loki)/' \
         'n/--invalid/(wrap pass drop fail)/' \
         'n/--compress/(gzip)/' \
+        'n/--late/(now label drop)/' \
         'n/--connected/(yes no)/' \
         'n/--format/(table json csv markdown)/' \
         'n/--format/(table json)/' \
+        'n/--record/(known flattened dynamic off)/' \
+        'n/--language/(kql lucene esql ppl)/' \
         'n/--codec/(msgpack json json:msgpack msgpack:json)/' \
-        'p/1/(enrich explain catalog profiles check unwrap fluentd completion)/' \
+        'p/1/(enrich explain catalog profiles check unwrap export setup recipes fluentd completion)/' \
+        'n/export/(ingest-pipeline kibana opensearch-dashboards templates-elasticsearch templates-opensearch grafana-loki grafana-prometheus alerts-loki alerts-prometheus)/' \
+        'n/setup/(elasticsearch opensearch kibana opensearch-dashboards)/' \
         'n/completion/(bash zsh tcsh)/' \
         'p/*/()/'

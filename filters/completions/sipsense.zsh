@@ -15,8 +15,11 @@ _shtab_sipsense_commands() {
     completion:'print the completion script for a shell'
     enrich:'add the meaning of the SIP code to each call-log record (what `sipsense` alone does)'
     explain:'say what a code, a reason text, or a record on standard input means'
+    export:'write what other programs load: an ingest pipeline, index templates, dashboards, alerts'
     fluentd:'be the child process of Fluentd'"'"'s exec_filter'
     profiles:'show which shapes of records are known, or one of them in full'
+    recipes:'show queries for Elasticsearch, OpenSearch, Kibana and OpenSearch Dashboards, by question'
+    setup:'make Elasticsearch, OpenSearch, Kibana or OpenSearch Dashboards ready for calls'
     unwrap:'print the original lines of a dead-letter file'
   )
   _describe 'sipsense commands' _commands
@@ -55,6 +58,7 @@ _shtab_sipsense_check_options=(
   "--target[key of the object that is added (default\: sip)]:KEY:"
   "--fields[which of its keys are added (default\: all\: code,category,category_description,reason,description,initiator,initiator_description,initiator_inferred,outcome,match)]:A,B,...:"
   "--flat[add sip_code, sip_category, ... at the top level instead]"
+  "--ecs[add fields of the Elastic Common Schema too\: event.outcome, event.reason, event.duration, ...]"
   "--config[TOML file with options\: \`max-line \= \"1MiB\"\`, \`catalog \= \[\"my.toml\"\]\`, ...]:FILE:"
   ":records, plain, gzip or Zstandard\; \`-\`\: standard input:"
 )
@@ -73,7 +77,8 @@ _shtab_sipsense_completion_defaults_added=0
 _shtab_sipsense_enrich_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   {-i,--input}"[listen instead of reading\: forward\:\/\/HOST\:PORT (without HOST\: 127.0.0.1), forward\+tls\:\/\/HOST\:PORT or forward\+unix\:\/\/\/PATH]:URL:"
-  {-o,--output}"[write here instead of standard output\: a file, or forward\:\/\/HOST\:PORT\[,HOST2\:PORT2\]\[\/TAG\], forward\+tls\:\/\/..., forward\+unix\:\/\/\/PATH]:FILE:"
+  {-o,--output}"[write here instead of standard output\: a file\; forward\:\/\/HOST\:PORT\[,HOST2\:PORT2\]\[\/TAG\], forward\+tls\:\/\/..., forward\+unix\:\/\/\/PATH\; https\:\/\/\[USER\@\]HOST\:PORT\[,HOST2\:PORT2\]\[\/PATH\] or http\:\/\/... for Elasticsearch and OpenSearch\; loki\+https\:\/\/... or loki\+http\:\/\/...]:FILE:"
+  "--to[what is written to standard output or a file\: JSON lines (default), or bodies of requests for curl\: bulk for _bulk of Elasticsearch, loki for Loki, one line a push]:to:(json bulk loki)"
   "*--catalog[TOML file with rows and aliases that add to the table or override it]:FILE:"
   "--guess[also trust aliases that are only plausible]"
   "*--profile[where records keep the fields, see \`sipsense profiles\` (default\: auto, found out for each record)]:NAME:"
@@ -84,12 +89,14 @@ _shtab_sipsense_enrich_options=(
   "--target[key of the object that is added (default\: sip)]:KEY:"
   "--fields[which of its keys are added (default\: all\: code,category,category_description,reason,description,initiator,initiator_description,initiator_inferred,outcome,match)]:A,B,...:"
   "--flat[add sip_code, sip_category, ... at the top level instead]"
+  "--ecs[add fields of the Elastic Common Schema too\: event.outcome, event.reason, event.duration, ...]"
   "--config[TOML file with options\: \`max-line \= \"1MiB\"\`, \`catalog \= \[\"my.toml\"\]\`, ...]:FILE:"
   "--invalid[a line that is no JSON object is wrapped in one (default), passed as it is, dropped, or ends the run]:invalid:(wrap pass drop fail)"
   "--dead-letter[append such lines here, wrapped, instead\; and records that were not delivered (see \`sipsense unwrap\`)]:FILE:"
   "--max-line[longest line that is read whole (default\: 16MiB)]:SIZE:"
   "--jobs[processes that share the work\; the order is kept (default\: 1)]:N:"
   "--watch[load --catalog and --profile-file anew when they change, as on SIGHUP]"
+  "--metrics[serve metrics for Prometheus there, and \/healthz and \/readyz (without HOST\: 127.0.0.1)]:[HOST:]PORT:"
   "--stats[print a closing table on standard error]"
   "--stats-json[write the same as JSON]:FILE:"
   "--log-file[append messages to this file too]:FILE:"
@@ -104,14 +111,35 @@ _shtab_sipsense_enrich_options=(
   "--tls-key[its key, PEM]:FILE:"
   "--no-ack[take records for delivered when they are sent, not when the target says so\; a crash may lose some]"
   "--ack-timeout[after so long without an answer records are sent again (default\: 60)]:SECONDS:"
-  "--compress[compress what is sent]:compress:(gzip)"
-  "--drain[on SIGTERM or SIGINT try so long to deliver what was read\; the rest goes to --dead-letter (default\: 10)]:SECONDS:"
-  "--tls-ca[trust what these certificates signed, PEM (default\: the system\'s)]:FILE:"
-  "--tls-insecure[trust any certificate, for tests]"
   "--shared-key-file[key that both sides hold, for input and output (default\: the environment variable SIPSENSE_SHARED_KEY)]:FILE:"
   "--output-shared-key-file[another key for the output\; \`none\` for no handshake there]:FILE:"
-  "--password-file[lines of USER\:PASSWORD\: who may send to the input\; who we are to the output]:FILE:"
-  "--user[which of them we are to the output, if there is more than one]:USER:"
+  "--user[who we are to the output, if the URL does not say so]:USER:"
+  "--password-file[lines of USER\:PASSWORD\: who may send to the input, who we are to the output\; or, for an output over HTTP, nothing but the password (default\: the environment variable SIPSENSE_PASSWORD)]:FILE:"
+  "--api-key-file[API key, as ID\:KEY or encoded (default\: SIPSENSE_API_KEY)]:FILE:"
+  "--bearer-file[bearer token (default\: SIPSENSE_BEARER)]:FILE:"
+  "--tls-ca[trust what these certificates signed, PEM (default\: the system\'s)]:FILE:"
+  "--tls-insecure[trust any certificate, for tests]"
+  "--tls-client-cert[certificate and chain that the server is shown, PEM]:FILE:"
+  "--tls-client-key[its key, PEM, if it is not in the same file]:FILE:"
+  "--request-timeout[a server that says nothing for so long is asked again (default\: 60)]:SECONDS:"
+  "--batch-records[records in one request, at most (default\: 2000)]:N:"
+  "--batch-size[bytes in one request, at most, before compression (default\: 4MiB)]:SIZE:"
+  "--batch-time[a request that is not full waits so long for more records (default\: 0.1)]:SECONDS:"
+  "--in-flight[requests at the same time, at most (default\: 4\; to Loki 1, which keeps the order)]:N:"
+  "--compress[compress what is sent]:compress:(gzip)"
+  "--drain[on SIGTERM or SIGINT try so long to deliver what was read\; the rest goes to --dead-letter (default\: 10)]:SECONDS:"
+  "--data-stream[where records go (default\: logs-sip.calls-default)]:NAME:"
+  "--index[an index instead\; \{\%Y.\%m.\%d\} in its name is the date of the record in UTC\: calls-\{\%Y.\%m.\%d\}]:NAME:"
+  "--tenant[tenant, sent as X-Scope-OrgID]:NAME:"
+  "*--label[a label more than service_name and sip_category\: trunk\=attributes.trunk_name\; for what has few values]:NAME=PATH:"
+  "*--static-label[a label of all records\: env\=production\; service_name\=NAME replaces service_name\=sipsense]:NAME=VALUE:"
+  "--label-limit[values that each --label may have\; further ones become structured metadata (default\: 30)]:N:"
+  "*--metadata[structured metadata more than sip_code, sip_reason, sip_initiator, sip_outcome and call_id\; \`none\` for none of these]:NAME=PATH,...:"
+  "--late[records whose time the server would refuse get the time of now and keep theirs as sip_time (default), go into streams of their own with late\=\"true\", or are dropped, into --dead-letter if there is one]:late:(now label drop)"
+  "--late-age[the server refuses what is older, or none (default\: 7d)]:TIME:"
+  "--late-ahead[the server refuses what is further ahead of now, or none (default\: 10m)]:TIME:"
+  "--late-behind[the server refuses what is further behind the newest record of its stream, or none (default\: 1h)]:TIME:"
+  "--max-entry[the server refuses longer records (default\: 256KiB)]:SIZE:"
   "(*)::what to read\: plain, gzip or Zstandard\; \`-\` or none\: standard input:"
 )
 
@@ -131,6 +159,7 @@ _shtab_sipsense_explain_options=(
   "--target[key of the object that is added (default\: sip)]:KEY:"
   "--fields[which of its keys are added (default\: all\: code,category,category_description,reason,description,initiator,initiator_description,initiator_inferred,outcome,match)]:A,B,...:"
   "--flat[add sip_code, sip_category, ... at the top level instead]"
+  "--ecs[add fields of the Elastic Common Schema too\: event.outcome, event.reason, event.duration, ...]"
   "--config[TOML file with options\: \`max-line \= \"1MiB\"\`, \`catalog \= \[\"my.toml\"\]\`, ...]:FILE:"
   "*--initiator[with CODE\: who ended the call, as a word or number\; with a record\: the path where that stands]:WORD|PATH:"
   ":SIP code\; without it, a record is read from stdin:"
@@ -139,6 +168,37 @@ _shtab_sipsense_explain_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_sipsense_explain_defaults_added=0
+
+_shtab_sipsense_export_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "*--catalog[TOML file with rows and aliases that add to the table or override it]:FILE:"
+  "--guess[also trust aliases that are only plausible]"
+  "*--profile[where records keep the fields, see \`sipsense profiles\` (default\: auto, found out for each record)]:NAME:"
+  "*--profile-file[TOML file with a profile of your own]:FILE:"
+  "*--code[path of the SIP code, such as \`call.sip.code\`]:PATH:"
+  "*--reason[path of the reason text]:PATH:"
+  "*--initiator[path of the disconnect initiator]:PATH:"
+  "--target[key of the object that is added (default\: sip)]:KEY:"
+  "--fields[which of its keys are added (default\: all\: code,category,category_description,reason,description,initiator,initiator_description,initiator_inferred,outcome,match)]:A,B,...:"
+  "--flat[add sip_code, sip_category, ... at the top level instead]"
+  "--ecs[add fields of the Elastic Common Schema too\: event.outcome, event.reason, event.duration, ...]"
+  "--config[TOML file with options\: \`max-line \= \"1MiB\"\`, \`catalog \= \[\"my.toml\"\]\`, ...]:FILE:"
+  "--id[write a request for the console of Dev Tools that installs it by this name]:NAME:"
+  "--index-pattern[indices or data streams that the dashboard is about (default\: logs-sip.calls-\*)]:PATTERN:"
+  "--trunk-field[where your records keep the trunk (default\: attributes.trunk_destination, DIDWW\'s)]:PATH:"
+  "--number-field[where your records keep the number (default\: attributes.did_number, DIDWW\'s)]:PATH:"
+  "--dataset[data streams are logs-NAME-\* (default\: sip.calls)]:NAME:"
+  "--record[what can be searched of the vendor\'s record\: fields that the profiles know (default), its objects as one flattened field each, every field until there are 1000, or nothing\; all of it is kept]:record:(known flattened dynamic off)"
+  "--retention[delete calls after so many days, or \`never\` (default\: 90)]:DAYS:"
+  "--no-policy[no ILM or ISM policy\: indices are looked after elsewhere]"
+  "--nanoseconds[keep \@timestamp to the nanosecond, for times from 1970 to 2262 only]"
+  "*--component[component template of your own that has the last word, for example on replicas]:NAME:"
+  "--ingest-pipeline[let the cluster enrich what comes, by a pipeline that is installed]"
+  ":one of ingest-pipeline, kibana, opensearch-dashboards, templates-elasticsearch, templates-opensearch, grafana-loki, grafana-prometheus, alerts-loki, alerts-prometheus:(ingest-pipeline kibana opensearch-dashboards templates-elasticsearch templates-opensearch grafana-loki grafana-prometheus alerts-loki alerts-prometheus)"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_sipsense_export_defaults_added=0
 
 _shtab_sipsense_fluentd_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -152,6 +212,7 @@ _shtab_sipsense_fluentd_options=(
   "--target[key of the object that is added (default\: sip)]:KEY:"
   "--fields[which of its keys are added (default\: all\: code,category,category_description,reason,description,initiator,initiator_description,initiator_inferred,outcome,match)]:A,B,...:"
   "--flat[add sip_code, sip_category, ... at the top level instead]"
+  "--ecs[add fields of the Elastic Common Schema too\: event.outcome, event.reason, event.duration, ...]"
   "--config[TOML file with options\: \`max-line \= \"1MiB\"\`, \`catalog \= \[\"my.toml\"\]\`, ...]:FILE:"
   "--codec[what \<format\> and \<parse\> of the exec_filter say\; a colon where they differ (default\: msgpack)]:codec:(msgpack json json:msgpack msgpack:json)"
   "--max-record[longest record that is enriched (default\: 16MiB)\; of a longer JSON line the head is passed on, marked\; longer MessagePack passes as it is]:SIZE:"
@@ -173,6 +234,61 @@ _shtab_sipsense_profiles_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_sipsense_profiles_defaults_added=0
+
+_shtab_sipsense_recipes_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--language[print nothing but the query in this language]:language:(kql lucene esql ppl)"
+  "--format[how to print it (default\: table)]:format:(table json csv markdown)"
+  "--config[TOML file with options]:FILE:"
+  "(*)::name of a recipe, or words that it must have\; a single one is shown in full:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_sipsense_recipes_defaults_added=0
+
+_shtab_sipsense_setup_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--dry-run[say what would be done, and change nothing]"
+  "--json[print it as JSON\; with --dry-run the documents too]"
+  "--force[replace what is not from sipsense, or from a newer one]"
+  "--dataset[data streams are logs-NAME-\* (default\: sip.calls)]:NAME:"
+  "--record[what can be searched of the vendor\'s record\: fields that the profiles know (default), its objects as one flattened field each, every field until there are 1000, or nothing\; all of it is kept]:record:(known flattened dynamic off)"
+  "--retention[delete calls after so many days, or \`never\` (default\: 90)]:DAYS:"
+  "--no-policy[no ILM or ISM policy\: indices are looked after elsewhere]"
+  "--nanoseconds[keep \@timestamp to the nanosecond, for times from 1970 to 2262 only]"
+  "*--component[component template of your own that has the last word, for example on replicas]:NAME:"
+  "--ingest-pipeline[let the cluster enrich what comes, by a pipeline that is installed]"
+  "--index-pattern[indices or data streams that the dashboard is about (default\: logs-sip.calls-\*)]:PATTERN:"
+  "--trunk-field[where your records keep the trunk (default\: attributes.trunk_destination, DIDWW\'s)]:PATH:"
+  "--number-field[where your records keep the number (default\: attributes.did_number, DIDWW\'s)]:PATH:"
+  "--space[space of Kibana, or tenant of OpenSearch Dashboards]:NAME:"
+  "*--catalog[TOML file with rows and aliases that add to the table or override it]:FILE:"
+  "--guess[also trust aliases that are only plausible]"
+  "*--profile[where records keep the fields, see \`sipsense profiles\` (default\: auto, found out for each record)]:NAME:"
+  "*--profile-file[TOML file with a profile of your own]:FILE:"
+  "*--code[path of the SIP code, such as \`call.sip.code\`]:PATH:"
+  "*--reason[path of the reason text]:PATH:"
+  "*--initiator[path of the disconnect initiator]:PATH:"
+  "--target[key of the object that is added (default\: sip)]:KEY:"
+  "--fields[which of its keys are added (default\: all\: code,category,category_description,reason,description,initiator,initiator_description,initiator_inferred,outcome,match)]:A,B,...:"
+  "--flat[add sip_code, sip_category, ... at the top level instead]"
+  "--ecs[add fields of the Elastic Common Schema too\: event.outcome, event.reason, event.duration, ...]"
+  "--config[TOML file with options\: \`max-line \= \"1MiB\"\`, \`catalog \= \[\"my.toml\"\]\`, ...]:FILE:"
+  "--user[who we are to the output, if the URL does not say so]:USER:"
+  "--password-file[lines of USER\:PASSWORD\: who may send to the input, who we are to the output\; or, for an output over HTTP, nothing but the password (default\: the environment variable SIPSENSE_PASSWORD)]:FILE:"
+  "--api-key-file[API key, as ID\:KEY or encoded (default\: SIPSENSE_API_KEY)]:FILE:"
+  "--bearer-file[bearer token (default\: SIPSENSE_BEARER)]:FILE:"
+  "--tls-ca[trust what these certificates signed, PEM (default\: the system\'s)]:FILE:"
+  "--tls-insecure[trust any certificate, for tests]"
+  "--tls-client-cert[certificate and chain that the server is shown, PEM]:FILE:"
+  "--tls-client-key[its key, PEM, if it is not in the same file]:FILE:"
+  "--request-timeout[a server that says nothing for so long is asked again (default\: 60)]:SECONDS:"
+  ":elasticsearch, opensearch, kibana, opensearch-dashboards:(elasticsearch opensearch kibana opensearch-dashboards)"
+  ":where it is\: https\:\/\/\[USER\@\]HOST\[\:PORT\]\[,HOST2\[\:PORT2\]\]\[\/PATH\]:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_sipsense_setup_defaults_added=0
 
 _shtab_sipsense_unwrap_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -206,8 +322,11 @@ _shtab_sipsense() {
         completion) _arguments -C -s $_shtab_sipsense_completion_options ;;
         enrich) _arguments -C -s $_shtab_sipsense_enrich_options ;;
         explain) _arguments -C -s $_shtab_sipsense_explain_options ;;
+        export) _arguments -C -s $_shtab_sipsense_export_options ;;
         fluentd) _arguments -C -s $_shtab_sipsense_fluentd_options ;;
         profiles) _arguments -C -s $_shtab_sipsense_profiles_options ;;
+        recipes) _arguments -C -s $_shtab_sipsense_recipes_options ;;
+        setup) _arguments -C -s $_shtab_sipsense_setup_options ;;
         unwrap) _arguments -C -s $_shtab_sipsense_unwrap_options ;;
       esac
   esac
