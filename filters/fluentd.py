@@ -1,26 +1,32 @@
 """What a child of Fluentd's exec_filter does between standard input and output."""
 
 import os
+import time
+from _thread import allocate_lock  # threading.Lock; threading itself costs each start a millisecond
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from enricher.blocks import Tally
 from enricher.enrich import Enricher
 from enricher.errors import InvalidRecord
 from enricher.msgpack_blocks import MsgpackBlocks
-from filters.batch import Batch
+from filters.batch import Batch, nobody
 from filters.codecs.lines import LineCutter
 from filters.codecs.msgpack_stream import Cut, Cutter, Skipper
 from filters.codecs.padding import Padding
 from filters.errors import Stop
 from filters.invalid import Invalid, Rejected, wrapped
 from filters.messages import warn
-from filters.pipeline import Stage
+from filters.pipeline import Stage, State
 from filters.reload import Reload, loaded
 from filters.signals import Signals
 from filters.sinks.descriptor import Descriptor
 from filters.stats import Statistics, Summary
+
+if TYPE_CHECKING:
+    from filters.watch import Watch
 
 # A pipe gives 64 KiB at once; a file, or a pipe that was made larger, gives more.
 READ = 256 * 1024
@@ -34,6 +40,9 @@ class Child(Protocol):
     @property
     def tally(self) -> Tally:
         """Return what became of all records so far."""
+
+    def state(self) -> State:
+        """Return the state, to any thread."""
 
     def feed(self, chunk: bytes) -> bytes:
         """Return what is to be written for the records that end in the chunk."""
@@ -56,6 +65,7 @@ class JsonChild:
         self._cutter = LineCutter(max_record)
         self._padding = Padding()
         self.reload = self._stage.reload
+        self.state = self._stage.state
 
     @property
     def tally(self) -> Tally:
@@ -88,7 +98,8 @@ class MsgpackChild:
         self._max_record = max_record
         self._count = count
         self._past = Tally()
-        self._blocks = MsgpackBlocks(make(), _marked, count=count)
+        self._lock = allocate_lock()  # another thread may ask for the state
+        self._adopt(make())
         self._cutter = Cutter()
         self._skipper: Skipper | None = None
 
@@ -100,8 +111,17 @@ class MsgpackChild:
         total.add(self._blocks.counted())
         return total
 
+    def state(self) -> State:
+        """Return the state, to any thread."""
+        with self._lock:
+            return State(self.tally, self._catalog, self._loaded, self._reloaded)
+
     def feed(self, chunk: bytes) -> bytes:
         """Return the enriched maps."""
+        with self._lock:
+            return self._fed(chunk)
+
+    def _fed(self, chunk: bytes) -> bytes:
         pieces = []
         while chunk:
             if self._skipper:
@@ -130,9 +150,15 @@ class MsgpackChild:
     def reload(self) -> None:
         """Load catalog and profiles anew; what cannot be loaded leaves the old ones in place."""
         enricher = loaded(self._make)
-        if enricher:
-            self._past = self.tally
-            self._blocks = MsgpackBlocks(enricher, _marked, count=self._count)
+        with self._lock:
+            self._reloaded = enricher is not None
+            if enricher:
+                self._past = self.tally
+                self._adopt(enricher)
+
+    def _adopt(self, enricher: Enricher) -> None:
+        self._blocks = MsgpackBlocks(enricher, _marked, count=self._count)
+        self._catalog, self._loaded, self._reloaded = enricher.catalog, time.time(), True
 
     def _enriched(self, cut: Cut) -> bytes:
         if len(cut.data) <= self._max_record:
@@ -176,13 +202,23 @@ def _marked(data: bytes, place: int, error: InvalidRecord) -> bytes:
     return msgspec.msgpack.encode(msgspec.json.decode(record))
 
 
-def run(child: Child, signals: Signals, output: Descriptor, reload: Reload, read: int = READ) -> Stop | None:
+def run(
+    child: Child,
+    signals: Signals,
+    output: Descriptor,
+    reload: Reload,
+    *,
+    read: int = READ,
+    watch: "Watch | None" = None,
+) -> Stop | None:
     """Enrich until standard input ends, or the parent does; return what ended it early.
 
     Args:
         read: how many bytes are read at once.
+        watch: follows what is written.
     """
     parent = os.getppid()
+    write = _watched(child, output, watch) if watch else lambda make: output.write(make())
     statistics = Statistics(lambda: Summary.of(child.tally))
     stop = None
     try:
@@ -192,7 +228,7 @@ def run(child: Child, signals: Signals, output: Descriptor, reload: Reload, read
                 chunk = os.read(0, read)
                 if not chunk:
                     break
-                output.write(child.feed(chunk))
+                write(partial(child.feed, chunk))
                 ready = signals.wait(0, 0)
                 if not ready:
                     output.write(child.idle())
@@ -200,8 +236,25 @@ def run(child: Child, signals: Signals, output: Descriptor, reload: Reload, read
                 child.reload()
             statistics.tick()
             ready = ready or signals.wait(0, PAUSE)
-        output.write(child.finish())
+        write(child.finish)
     except Stop as reason:
         stop = reason
     statistics.tell()
     return stop
+
+
+def _watched(child: Child, output: Descriptor, watch: "Watch") -> Callable[[Callable[[], bytes]], None]:
+    """Return what writes the data that is made, and counts the records in it."""
+
+    def records() -> int:
+        tally = child.state().tally
+        return tally.lines - tally.blank
+
+    def write(make: Callable[[], bytes]) -> None:
+        before = records()
+        data = make()
+        ack = watch.begin(records() - before, len(data), 0, nobody)
+        output.write(data)
+        ack()
+
+    return write

@@ -5,11 +5,14 @@ import os
 import re
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from enricher.errors import SettingsError
 from enricher.lookup import FIELDS
 from filters import __version__, messages
+
+if TYPE_CHECKING:
+    from filters.monitor import Monitor
 
 _T = TypeVar("_T")
 
@@ -149,6 +152,19 @@ def open_messages(args: argparse.Namespace) -> None:
         messages.add_file(args.log_file)
     if args.log_to:
         messages.add_forward(args.log_to)
+
+
+def open_monitor(address: str | None) -> "Monitor | None":
+    """Return what listens for questions after metrics, None where nobody is to ask.
+
+    Raises:
+        SettingsError: it cannot listen there.
+    """
+    if address is None:
+        return None
+    from filters.monitor import Monitor
+
+    return Monitor(address)
 
 
 def enricher_settings(args: argparse.Namespace) -> dict[str, Any]:

@@ -159,13 +159,9 @@ def _lines_of(args: argparse.Namespace) -> Callable[[str, bytes, int], bytes]:
 
 
 def _monitor(args: argparse.Namespace) -> "Monitor | None":
-    if not args.metrics:
-        return None
-    from filters.monitor import Monitor
-
-    if args.jobs != "1":
+    if args.metrics and args.jobs != "1":
         raise SettingsError([f"--metrics: expected --jobs 1 beside it, got {args.jobs}: each would count alone"])
-    return Monitor(args.metrics)
+    return options.open_monitor(args.metrics)
 
 
 def _check_paths(paths: Sequence[str], args: argparse.Namespace) -> list[str]:

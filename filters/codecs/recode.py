@@ -17,6 +17,7 @@ class ToMsgpack:
     def __init__(self, child: "Child") -> None:
         self._child = child
         self.reload = child.reload
+        self.state = child.state
 
     @property
     def tally(self) -> Tally:
@@ -44,6 +45,7 @@ class ToJson:
         self._cutter = Cutter()
         self._padding = Padding()
         self.reload = child.reload
+        self.state = child.state
 
     @property
     def tally(self) -> Tally:

@@ -42,6 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "longer MessagePack passes as it is",
     )
     fluentd.add_argument("--watch", action="store_true", help="load --catalog and --profile-file anew when they change")
+    fluentd.add_argument(
+        "--metrics",
+        metavar="[HOST:]PORT",
+        help="serve metrics for Prometheus there, and /healthz and /readyz; for one child alone (num_children 1)",
+    )
     options.add_messages(parser)
 
 
@@ -80,12 +85,21 @@ def _run(args: argparse.Namespace, signals: "Signals", output: "Descriptor") -> 
         settings = problems.check(lambda: options.enricher_settings(args), nothing)
         first = problems.check(lambda: Enricher(**settings), None)
         problems.check(lambda: options.open_messages(args), None)
+        monitor = problems.check(lambda: options.open_monitor(args.metrics), None)
     made = [first] if first else []
-    count = bool(args.log_file or args.log_to)
+    count = bool(args.log_file or args.log_to or monitor)
     child = _child(args.codec, lambda: made.pop() if made else Enricher(**settings), size, count=count)
     watched = [*(args.catalog or ()), *(args.profile_file or ())]
     keep_memory()
-    stop = run_child(child, signals, output, Reload(signals, watched if args.watch else ()), min(READ, size))
+    if monitor:
+        monitor.start(child.state, None, lambda: signals.stop)
+    watch = monitor.watch if monitor else None
+    reload = Reload(signals, watched if args.watch else ())
+    try:
+        stop = run_child(child, signals, output, reload, read=min(READ, size), watch=watch)
+    finally:
+        if monitor:
+            monitor.close()
     if stop:
         messages.warn(str(stop) or "Fluentd has closed the pipe")
         raise Stop

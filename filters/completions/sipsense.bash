@@ -16,7 +16,7 @@ _shtab_sipsense_unwrap_option_strings=(-h --help)
 _shtab_sipsense_export_option_strings=(-h --help --catalog --guess --profile --profile-file --code --reason --initiator --target --fields --flat --ecs --config --id --index-pattern --trunk-field --number-field --dataset --record --retention --no-policy --nanoseconds --component --ingest-pipeline)
 _shtab_sipsense_setup_option_strings=(-h --help --dry-run --json --force --dataset --record --retention --no-policy --nanoseconds --component --ingest-pipeline --index-pattern --trunk-field --number-field --space --catalog --guess --profile --profile-file --code --reason --initiator --target --fields --flat --ecs --config --user --password-file --api-key-file --bearer-file --tls-ca --tls-insecure --tls-client-cert --tls-client-key --request-timeout)
 _shtab_sipsense_recipes_option_strings=(-h --help --language --format --config)
-_shtab_sipsense_fluentd_option_strings=(-h --help --catalog --guess --profile --profile-file --code --reason --initiator --target --fields --flat --ecs --config --codec --max-record --watch --log-file --log-to)
+_shtab_sipsense_fluentd_option_strings=(-h --help --catalog --guess --profile --profile-file --code --reason --initiator --target --fields --flat --ecs --config --codec --max-record --watch --metrics --log-file --log-to)
 _shtab_sipsense_completion_option_strings=(-h --help)
 _shtab_sipsense_option_strings=(-h --help --version)
 

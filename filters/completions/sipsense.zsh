@@ -217,6 +217,7 @@ _shtab_sipsense_fluentd_options=(
   "--codec[what \<format\> and \<parse\> of the exec_filter say\; a colon where they differ (default\: msgpack)]:codec:(msgpack json json:msgpack msgpack:json)"
   "--max-record[longest record that is enriched (default\: 16MiB)\; of a longer JSON line the head is passed on, marked\; longer MessagePack passes as it is]:SIZE:"
   "--watch[load --catalog and --profile-file anew when they change]"
+  "--metrics[serve metrics for Prometheus there, and \/healthz and \/readyz\; for one child alone (num_children 1)]:[HOST:]PORT:"
   "--log-file[append messages to this file too]:FILE:"
   "--log-to[send messages and statistics to Fluentd too, as records\: forward\:\/\/127.0.0.1\:24224\/sipsense.log]:URL:"
 )

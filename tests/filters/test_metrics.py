@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 
+import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from servers.fluentd import free_port
@@ -82,7 +83,7 @@ def run(tmp_path) -> Iterator[Callable[..., tuple[int, object]]]:
     def started(*args: object) -> tuple[int, object]:
         port = free_port()
         with (tmp_path / "out").open("wb") as out:
-            processes.append(start("--metrics", port, *args, stdout=out))
+            processes.append(start(*args, "--metrics", port, stdout=out))
         wait_for(lambda: reachable(port))
         return port, processes[-1]
 
@@ -226,6 +227,24 @@ def test_events_by_forward_are_counted(run, tmp_path):
     assert value(port, "calls_total", outcome="busy", category="Client Error", initiator="Destination") == 4
     assert value(port, "unmatched_records_total") == 1
     assert get(port, "/readyz")[0] == 200
+
+
+@pytest.mark.parametrize("codec", ["json", "msgpack", "json:msgpack", "msgpack:json"])
+def test_child_of_fluentd(run, tmp_path, codec):
+    """The child of an exec_filter counts what it reads and writes, and tells of a catalog that cannot be loaded."""
+    catalog = tmp_path / "my.toml"
+    catalog.write_text("")
+    port, process = run("fluentd", "--codec", codec, "--catalog", catalog, "--watch")
+    packed = codec.startswith("msgpack")
+    process.stdin.write(
+        b"".join(msgspec.msgpack.encode({"sip_code": 486}) if packed else BUSY + b"\n" for _ in range(5))
+    )
+    wait_for(lambda: value(port, "delivered_records_total") == 5)
+    assert value(port, "records_total") == value(port, "output_records_total") == 5
+    assert sum(number for (name, _), number in samples(port).items() if name == "sipsense_calls_total") == 5
+    assert get(port, "/readyz")[0] == 200
+    catalog.write_text("no catalog")
+    wait_for(lambda: value(port, "last_reload_successful") == 0)
 
 
 def test_target_that_takes_nothing(run, tmp_path):
