@@ -55,7 +55,7 @@ def calls(count: int) -> list[bytes]:
     lines = []
     for number in range(count):
         end = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(1_770_000_000 + number // 100)) + f".{number % 100:02}Z"
-        record = {"time_end": end, **flat[number % len(flat)], "call_id": f"{number:032x}@192.0.2.1"}
+        record = {"uuid": f"{number:032x}", "time_end": end, **flat[number % len(flat)]}
         lines.append(json.dumps(record, separators=(",", ":")).encode() + b"\n")
     return lines
 
@@ -105,7 +105,7 @@ def measure(server: OpenSearch, command: list[str], count: int, index: str) -> S
 
 def main() -> None:
     """Measure all in turn and print how they compare."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 200_000
     try:
         locate()
     except NoOpenSearch as reason:

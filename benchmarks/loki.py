@@ -2,7 +2,8 @@
 
 `python benchmarks/loki.py [RECORDS]` prints lines a second and processor time a line. The bare loop sends the bodies
 that sipsense makes of the same records, over one connection, one after the other. It needs VictoriaLogs, which it
-builds once; each run has a new server, in turn.
+builds once; each run has a new server, in turn. On a machine where server and client share two cores, the processor
+time of both together is what counts; the last row is sipsense before a server that takes everything and does nothing.
 """
 
 import http.client
@@ -33,6 +34,22 @@ from filters.loki.settings import METADATA, Limits, Settings
 BATCH = 2000
 ROUNDS = 3
 TARGET = 0.8
+_TAKER = """
+import socket
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+while True:
+    connection, _ = server.accept()
+    file = connection.makefile("rb", 1 << 20)
+    while line := file.readline():
+        left = 0
+        while (line := file.readline()) != b"\\r\\n":
+            if line.lower().startswith(b"content-length:"):
+                left = int(line.split(b":")[1])
+        while left:
+            left -= len(file.read1(left))
+        connection.sendall(b"HTTP/1.1 204 No Content\\r\\n\\r\\n")
+"""
 
 
 class Speed(NamedTuple):
@@ -81,10 +98,10 @@ def bare(server: VictoriaLogs, ready: list[bytes], count: int) -> Speed:
     return Speed(count / seconds, used / count * 1e6)
 
 
-def sipsense(server: VictoriaLogs, path: str, count: int) -> Speed:
+def sipsense(url: str, path: str, count: int) -> Speed:
     """Let the command read a file and deliver it."""
     begin = time.perf_counter()
-    command = [*SIPSENSE, "--output", server.loki, path]
+    command = [*SIPSENSE, "--output", url, path]
     child = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": ROOT})
     _, status, usage = os.wait4(child.pid, 0)
     seconds = time.perf_counter() - begin
@@ -101,9 +118,19 @@ def measure(run: Callable[[VictoriaLogs], Speed], count: int) -> Speed:
     return speed
 
 
+def alone(path: str, count: int) -> Speed:
+    """Let the command deliver to a server that does nothing."""
+    with subprocess.Popen([sys.executable, "-c", _TAKER], stdout=subprocess.PIPE) as taker:
+        assert taker.stdout
+        try:
+            return sipsense(f"loki+http://127.0.0.1:{int(taker.stdout.readline())}", path, count)
+        finally:
+            taker.kill()
+
+
 def main() -> None:
     """Measure both in turn and print how they compare."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 300_000
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 500_000
     try:
         locate()
     except NoVictoriaLogs as reason:
@@ -115,12 +142,13 @@ def main() -> None:
         file.flush()
         ways: dict[str, Callable[[VictoriaLogs], Speed]] = {
             "bare loop": lambda server: bare(server, ready, count),
-            "sipsense": lambda server: sipsense(server, file.name, count),
+            "sipsense": lambda server: sipsense(server.loki, file.name, count),
         }
         speeds: dict[str, list[Speed]] = {name: [] for name in ways}
         for _ in range(ROUNDS):
             for name, run in ways.items():
                 speeds[name].append(measure(run, count))
+            speeds.setdefault("alone", []).append(alone(file.name, count))
     best = {name: Speed(*map(median, zip(*several, strict=True))) for name, several in speeds.items()}
     print(f"{count} lines, bodies of {sum(map(len, ready)) / len(ready) / 2**20:.1f} MiB, medians of {ROUNDS}")
     for name, speed in best.items():

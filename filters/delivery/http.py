@@ -19,6 +19,7 @@ from filters.delivery.pauses import Pauses
 from filters.forward.address import Tcp
 from filters.messages import warn
 
+_HEADERS = {"User-Agent": f"sipsense/{__version__}", "Accept-Encoding": "gzip"}
 # The cheapest level; call logs shrink to a tenth already.
 _LEVEL = 1
 # Answers are read whole; more than this is no answer to what is asked here.
@@ -93,7 +94,7 @@ class Http:
         Raises:
             Unreachable: none does.
         """
-        sent = {**self._access.headers, **headers}
+        sent = {**_HEADERS, **self._access.headers, **headers}
         if gzip and body is not None:
             body = gzip_format.compress(body, _LEVEL)
             sent["Content-Encoding"] = "gzip"
@@ -170,7 +171,6 @@ def _pool(access: Access, address: Tcp) -> urllib3.HTTPConnectionPool:
         "host": address.host,
         "port": address.port,
         "maxsize": 64,  # connections that are kept; there are never more than requests at a time
-        "headers": {"User-Agent": f"sipsense/{__version__}", "Accept-Encoding": "gzip"},
     }
     if access.context is None:
         return urllib3.HTTPConnectionPool(**common)

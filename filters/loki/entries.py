@@ -63,7 +63,7 @@ class Encoder:
         self._kind_of = Kinds(settings).of
         self._more = More(settings.metadata) if settings.metadata else None
         self._call = bool(settings.meaning)
-        self._distinct = _Distinct(())
+        self._distinct: _Distinct | None = None  # for a batch with equal lines
         self._line = settings.limits.line + 1  # with the newline
         limits = settings.limits
         self._age, self._ahead, self._behind = map(_within, (limits.age, limits.ahead, limits.behind))
@@ -79,7 +79,7 @@ class Encoder:
         known = list(map(self._identify, lines))
         own = [when if one.time is None else one.time for one, when in zip(known, times, strict=False)]
         self.arrival_time += sum([one.time is None for one in known])
-        self._distinct = _Distinct(lines)
+        self._distinct = _Distinct() if len(set(lines)) < len(lines) else None
         now = self._now()
         found = []
         for place in sorted(range(len(lines)), key=own.__getitem__):
@@ -110,14 +110,14 @@ class Encoder:
                 time = max(now, stream.newest - self._behind)
             else:
                 stream = self._late_stream(stream, time, now)
-        time = self._distinct(line, time)
+        if self._distinct:
+            time = self._distinct(line, time)
         if time > stream.newest:  # noqa: PLR1730  # a call costs more
             stream.newest = time
         try:
-            text = orjson.dumps(line[:end].decode())[:-1] + kind.end
+            text = b'["%d",%b%b,{%b}]' % (time, orjson.dumps(line[:end].decode())[:-1], kind.end, metadata[1:])
         except UnicodeDecodeError as error:
-            text = _wrapped(line, error)
-        text = b'["%d",%b,{%b}]' % (time, text, metadata[1:])
+            text = b'["%d",%b,{%b}]' % (time, _wrapped(line, error), metadata[1:])
         return Entry(len(text) + 1, line=line, stream=stream, time=time, text=text)
 
     def _late_stream(self, stream: Stream, time: int, now: int) -> Stream:
@@ -145,16 +145,14 @@ class _Refused(Exception):
 class _Distinct:
     """Gives equal lines of a batch different times: of two with the same time, Loki would keep one."""
 
-    def __init__(self, lines: Sequence[bytes]) -> None:
-        self._needed = len(set(lines)) < len(lines)
+    def __init__(self) -> None:
         self._seen: set[tuple[bytes, int]] = set()
 
     def __call__(self, line: bytes, time: int) -> int:
         """Return the time, or the next that this line does not have."""
-        if self._needed:
-            while (line, time) in self._seen:
-                time += 1
-            self._seen.add((line, time))
+        while (line, time) in self._seen:
+            time += 1
+        self._seen.add((line, time))
         return time
 
 

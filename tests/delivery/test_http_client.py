@@ -33,7 +33,7 @@ def by_url(url: str, *words: str) -> Http:
 
 class TestRequests:
     def test_what_is_sent(self):
-        """Path, body and headers arrive, those of the access too; on request the body is compressed."""
+        """Path, body and headers arrive, those of the access and our name too; on request the body is compressed."""
         with HttpServer(lambda asked: reply({"ok": 1}, 201)) as server:
             http = client(server.port, path="/p", headers={"Authorization": "x"})
             answer = http.request("PUT", "/a?b=c", b"body" * 100, {"Content-Type": "t"}, gzip=True)
@@ -42,6 +42,7 @@ class TestRequests:
         assert (asked.method, asked.path, asked.body) == ("PUT", "/p/a?b=c", b"body" * 100)
         assert asked.headers["Authorization"] == "x"
         assert asked.headers["Content-Type"] == "t"
+        assert asked.headers["User-Agent"].startswith("sipsense/")
         assert int(asked.headers["Content-Length"]) < 400
         assert (answer.status, answer.body) == (201, b'{"ok": 1}')
 

@@ -70,15 +70,15 @@ def test_a_path(tmp_path):
     assert "404: 404 page not found" in done.said
 
 
-@pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_busy_server(tmp_path, status):
+@pytest.mark.parametrize(("status", "seconds"), [(429, 1), (500, 0), (503, 0)])
+def test_a_busy_server(tmp_path, status, seconds):
     """What a busy server refuses comes again, not before it asks for it; nothing is stored twice."""
     refused_at = []
 
     def before(number: int) -> None:
         if number in (1, 2):
             refused_at.append(time.monotonic())
-            raise Problem(status, "Ingestion rate limit exceeded for user fake", {"Retry-After": "1"})
+            raise Problem(status, "Ingestion rate limit exceeded for user fake", {"Retry-After": str(seconds)})
         if number == 3:
             refused_at.append(time.monotonic())
 
@@ -87,7 +87,7 @@ def test_a_busy_server(tmp_path, status):
         done = run(tmp_path, loki.url, "--batch-records", "100", stdin=b"".join(lines))
     assert (done.code, sorted(loki.lines)) == (0, sorted(enriched(lines)))
     assert loki.answers == [204, status, status, 204, 204]
-    assert min(second - first for first, second in pairwise(refused_at)) >= 1
+    assert min(second - first for first, second in pairwise(refused_at)) >= seconds
     assert done.delivery["retries"] == 2
     assert f"{status}: Ingestion rate limit exceeded" in done.said
     for stream in loki.streams.values():
