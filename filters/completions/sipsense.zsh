@@ -135,7 +135,7 @@ _shtab_sipsense_enrich_options=(
   "*--static-label[a label of all records\: env\=production\; service_name\=NAME replaces service_name\=sipsense]:NAME=VALUE:"
   "--label-limit[values that each --label may have\; further ones become structured metadata (default\: 30)]:N:"
   "*--metadata[structured metadata more than sip_code, sip_reason, sip_initiator, sip_outcome and call_id\; \`none\` for none of these]:NAME=PATH,...:"
-  "--late[records whose time the server would refuse get the time of now and keep theirs as sip_time (default), go into streams of their own with late\=\"true\", or are dropped, into --dead-letter if there is one]:late:(now label drop)"
+  "--late[records whose time the server would refuse get the time of now and keep theirs as sip_time (default), go into streams of their own with late\=\"true\", or go to --dead-letter (drop)]:late:(now label drop)"
   "--late-age[the server refuses what is older, or none (default\: 7d)]:TIME:"
   "--late-ahead[the server refuses what is further ahead of now, or none (default\: 10m)]:TIME:"
   "--late-behind[the server refuses what is further behind the newest record of its stream, or none (default\: 1h)]:TIME:"

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("now", "label", "drop"),
         default="now",
         help="records whose time the server would refuse get the time of now and keep theirs as sip_time (default), go "
-        'into streams of their own with late="true", or are dropped, into --dead-letter if there is one',
+        'into streams of their own with late="true", or go to --dead-letter (drop)',
     )
     loki.add_argument(
         "--late-age", metavar="TIME", default="7d", help="the server refuses what is older, or none (default: 7d)"

@@ -160,8 +160,8 @@ class TestRetries:
     def test_whole_requests(self, fault, capsys):
         """What a server did not take, or took without saying so, is sent again, and nothing else; it is told once."""
         store = Store()
-        with HttpServer(store) as server, Faults(server.url, faults.in_turn(fault, fault, None)) as proxy:
-            run = Run(proxy.port, in_flight=1)
+        with HttpServer(store) as server, Faults(server.url, faults.in_turn(fault, fault, None)) as spoiler:
+            run = Run(spoiler.port, in_flight=1)
             run.write(*range(50))
             run.finish()
         assert numbers(store) == list(range(50))
@@ -199,8 +199,8 @@ class TestRetries:
         monkeypatch.setattr(dispatch, "Pauses", lambda: Noting(0.01, 0.02))
         store = Store()
         choose = faults.in_turn(faults.status(429, retry_after=17), faults.status(503, retry_after=19), None)
-        with HttpServer(store) as server, Faults(server.url, choose) as proxy:
-            run = Run(proxy.port, in_flight=1)
+        with HttpServer(store) as server, Faults(server.url, choose) as spoiler:
+            run = Run(spoiler.port, in_flight=1)
             run.write(1)
             run.finish()
         assert asked_for == [17, 19]
@@ -208,8 +208,8 @@ class TestRetries:
     def test_too_large(self):
         """A request that is too large is halved until its parts are not."""
         store = Store()
-        with HttpServer(store) as server, Faults(server.url, lambda _: None, largest=10) as proxy:
-            run = Run(proxy.port, in_flight=1)
+        with HttpServer(store) as server, Faults(server.url, lambda _: None, largest=10) as spoiler:
+            run = Run(spoiler.port, in_flight=1)
             run.write(*range(10, 40))
             run.finish()
         assert numbers(store) == list(range(10, 40))

@@ -49,8 +49,8 @@ class TestRefused:
     def test_too_large_alone(self, tmp_path):
         """A record that is too large by itself is refused."""
         store = Store()
-        with HttpServer(store) as server, Faults(server.url, lambda _: None, largest=10) as proxy:
-            run = Run(proxy.port, tmp_path / "letter")
+        with HttpServer(store) as server, Faults(server.url, lambda _: None, largest=10) as spoiler:
+            run = Run(spoiler.port, tmp_path / "letter")
             run.write(1, 10**12, 2)
             with pytest.raises(OutputFailed):
                 run.finish()
@@ -203,10 +203,10 @@ class TestTheEnd:
         monkeypatch.setattr(dispatch, "Pauses", lambda: Pauses(1000.0, 1000.0))
         monkeypatch.setattr(dispatch, "_HASTE", 0.01)
         store = Store()
-        with HttpServer(store) as server, Faults(server.url, faults.in_turn(faults.cut, None)) as proxy:
-            run = Run(proxy.port, in_flight=1, drain=60.0)
+        with HttpServer(store) as server, Faults(server.url, faults.in_turn(faults.cut, None)) as spoiler:
+            run = Run(spoiler.port, in_flight=1, drain=60.0)
             run.write(1)
-            until(lambda: proxy.faults)
+            until(lambda: spoiler.faults)
             run.signals.stop = 15
             run.finish()
         assert numbers(store) == [1]
@@ -255,8 +255,8 @@ def test_counts_add_up(tmp_path_factory, order, statuses, batches, in_flight):
         patch.setattr(dispatch, "Pauses", lambda: Pauses(0.001, 0.002))
         store = Store(status)
         choose = faults.in_turn(*(FAULTS[name] for name in order))
-        with HttpServer(store) as server, Faults(server.url, choose) as proxy:
-            run = Run(proxy.port, tmp_path_factory.mktemp("run") / "letter", in_flight=in_flight, seconds=0.001)
+        with HttpServer(store) as server, Faults(server.url, choose) as spoiler:
+            run = Run(spoiler.port, tmp_path_factory.mktemp("run") / "letter", in_flight=in_flight, seconds=0.001)
             number = 0
             for size in batches:
                 run.write(*range(number, number + size))

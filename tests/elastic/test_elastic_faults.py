@@ -84,9 +84,9 @@ class TestFaults:
         spoilt = (busy, faults.cut, faults.half, away, faults.garbage, faults.cut_after, faults.slow(0.3), _fewer)
         choose = faults.in_turn(*(fault for spoiler in spoilt for fault in (spoiler, None)))
         args = ("--index", name, "--dead-letter", letter, "--stats-json", tmp_path / "stats", "--batch-records", 300)
-        with Faults(opensearch.url, choose, largest=150_000) as proxy:
-            done = sipsense("-o", proxy.url, *args, stdin=calls(range(6000)) + call(6000, pad="x" * 200_000))
-            assert proxy.faults > 20
+        with Faults(opensearch.url, choose, largest=150_000) as spoiler:
+            done = sipsense("-o", spoiler.url, *args, stdin=calls(range(6000)) + call(6000, pad="x" * 200_000))
+            assert spoiler.faults > 20
         assert done.returncode == 1
         found = stats(tmp_path / "stats")
         assert adds_up(found, 6001)

@@ -83,10 +83,10 @@ class TestDelivery:
 
     def test_gzip(self, opensearch, stream):
         """On request it is sent compressed."""
-        with Faults(opensearch.url, lambda _: None) as proxy:
-            args = ("-o", proxy.url, "--data-stream", stream, "--compress", "gzip")
+        with Faults(opensearch.url, lambda _: None) as spoiler:
+            args = ("-o", spoiler.url, "--data-stream", stream, "--compress", "gzip")
             assert sipsense(*args, stdin=calls(range(100))).returncode == 0
-            sent = next(asked for asked in proxy.asked if "_bulk" in asked.path)
+            sent = next(asked for asked in spoiler.asked if "_bulk" in asked.path)
         assert sent.headers["Content-Encoding"] == "gzip"
         assert int(sent.headers["Content-Length"]) < len(sent.body) / 4
         assert count(opensearch, stream) == 100

@@ -182,9 +182,9 @@ def test_a_connection_that_is_lost_between_spans(tmp_path):
     options = ("--late-age", "none", "--batch-records", "12")
     with (
         run_loki(Limits(age=999 * DAY)) as loki,
-        Faults(loki.url.removeprefix("loki+"), in_turn(None, faults.cut, None, None)) as proxy,
+        Faults(loki.url.removeprefix("loki+"), in_turn(None, faults.cut, None, None)) as spoiler,
     ):
-        done = run(tmp_path, f"loki+{proxy.url}", *options, stdin=b"".join(months))
+        done = run(tmp_path, f"loki+{spoiler.url}", *options, stdin=b"".join(months))
     assert (done.code, done.left, loki.answers) == (0, [], [204, 204, 204])
     assert sorted(loki.lines) == sorted(enriched(months))
     assert done.sums == (12, 12)

@@ -120,10 +120,10 @@ BEFORE = (
 def test_faults_on_the_way(victorialogs, mark, tmp_path):
     """With refusals and cut connections between them, every record arrives once at the server."""
     lines = list(calls(5000, mark))
-    with Faults(victorialogs.url, in_turn(*BEFORE)) as proxy:
-        url = f"loki+{proxy.url}/insert"
+    with Faults(victorialogs.url, in_turn(*BEFORE)) as spoiler:
+        url = f"loki+{spoiler.url}/insert"
         done = run(tmp_path, url, "--batch-records", "250", *labelled(mark), stdin=b"".join(lines))
-        assert proxy.faults > len(BEFORE)
+        assert spoiler.faults > len(BEFORE)
     assert done.code == 0
     found = victorialogs.query(f'service_name:="{mark}" | fields _msg')
     assert sorted(entry["_msg"] for entry in found) == sorted(enriched(lines))
@@ -137,8 +137,8 @@ def test_answers_that_get_lost(tmp_path):
     for number in range(0, 3000, 100):
         lines[number] = lines[number].replace(b'"trunk"', b'"pad":"%b","trunk"' % (b"x" * 4000))
     spoil = in_turn(faults.cut_after, None, faults.half, faults.cut, None, faults.cut_after)
-    with run_loki(Limits(line=4000)) as loki, Faults(loki.url.removeprefix("loki+"), spoil) as proxy:
-        done = run(tmp_path, f"loki+{proxy.url}", "--batch-records", "200", stdin=b"".join(lines))
+    with run_loki(Limits(line=4000)) as loki, Faults(loki.url.removeprefix("loki+"), spoil) as spoiler:
+        done = run(tmp_path, f"loki+{spoiler.url}", "--batch-records", "200", stdin=b"".join(lines))
     left = [line["event"]["original"] for line in done.left]
     assert done.code == 1
     assert len(left) == 30
