@@ -20,7 +20,8 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from servers.opensearch import NoOpenSearch, OpenSearch, locate, run_opensearch
+from servers.cache import Missing
+from servers.opensearch import OpenSearch, locate, run_opensearch
 
 from benchmarks.data import _flat, records
 from benchmarks.measure import ROOT, SIPSENSE
@@ -108,7 +109,7 @@ def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 200_000
     try:
         locate()
-    except NoOpenSearch as reason:
+    except Missing as reason:
         sys.exit(f"no OpenSearch to deliver to: {reason}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -19,11 +19,15 @@ from typing import NamedTuple
 
 import msgpack
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from servers.cache import Missing
+from servers.fluentd import locate, start_fluentd
+from servers.process import free_port
 
 from benchmarks.data import _flat, records
 from benchmarks.measure import ROOT, SIPSENSE
-from tests.servers.fluentd import NoFluentd, free_port, locate, start_fluentd
 
 # How many events a message has; Fluentd's own are of a similar size.
 EVENTS = 2000
@@ -188,7 +192,7 @@ def main() -> None:
     count, rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 300_000, 3
     try:
         locate()
-    except NoFluentd as reason:
+    except Missing as reason:
         sys.exit(f"no Fluentd to compare with: {reason}")
     speeds: dict[str, list[Speed]] = {name: [] for name in WAYS}
     for _ in range(rounds):

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from servers.opensearch import NoOpenSearch, OpenSearch, locate, run_opensearch
+from servers.cache import Missing
+from servers.opensearch import OpenSearch, locate, run_opensearch
 
 from benchmarks.data import KINDS
 from enricher import Enricher
@@ -47,7 +48,7 @@ def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 50_000
     try:
         locate()
-    except NoOpenSearch as reason:
+    except Missing as reason:
         sys.exit(f"no OpenSearch to measure: {reason}")
     with tempfile.TemporaryDirectory() as folder, run_opensearch(Path(folder), optimize=True) as server:
         for name, made in _pipelines().items():

@@ -22,7 +22,8 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from servers.victorialogs import NoVictoriaLogs, VictoriaLogs, locate, run_victorialogs
+from servers.cache import Missing
+from servers.victorialogs import VictoriaLogs, locate, run_victorialogs
 
 from benchmarks.data import _flat, records
 from benchmarks.measure import ROOT, SIPSENSE
@@ -133,7 +134,7 @@ def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 500_000
     try:
         locate()
-    except NoVictoriaLogs as reason:
+    except Missing as reason:
         sys.exit(f"no VictoriaLogs to deliver to: {reason}")
     lines = calls(count)
     ready = bodies(lines)

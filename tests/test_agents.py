@@ -22,9 +22,9 @@ import yaml
 from fluent.sender import FluentSender
 from forward.forward_peers import Target
 from servers.faults import Asked, HttpServer, Reply, reply
-from servers.fluentd import free_port
 from servers.go_program import complaints, program
 from servers.loki import run_loki
+from servers.process import free_port
 
 from enricher import Enricher
 from filters.cli import options

@@ -9,7 +9,7 @@ from email.utils import formatdate
 import certs
 import pytest
 from servers.faults import HttpServer, Reply, reply
-from servers.fluentd import free_port
+from servers.process import free_port
 
 from filters.delivery.access import Access, access_of
 from filters.delivery.http import Http, Unreachable

@@ -9,7 +9,7 @@ import pytest
 from sending import Running, adds_up, call, calls, count, distinct, kept, sipsense, stats, took, until
 from servers import faults
 from servers.faults import Faults, HttpServer, Reply, reply
-from servers.fluentd import free_port
+from servers.process import free_port
 
 pytestmark = pytest.mark.usefixtures("patience")
 

@@ -11,7 +11,7 @@ import msgpack
 import pytest
 from sending import SECONDS, Running, call, calls, count, kept, sipsense, stats, until
 from servers.faults import Faults
-from servers.fluentd import free_port
+from servers.process import free_port
 
 pytestmark = pytest.mark.usefixtures("patience")
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 import pytest
 from scrape import feed, get, reachable, samples, value, wait_for
-from servers.fluentd import free_port
+from servers.process import free_port
 from servers.promtool import promtool
 from spawn import BUSY, ROOT, STRANGER, sipsense, start
 

@@ -1,4 +1,4 @@
-from servers.fluentd import free_port
+from servers.process import free_port
 
 from filters.batch import nobody
 from filters.monitor import PATIENCE, Monitor

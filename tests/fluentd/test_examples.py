@@ -13,7 +13,8 @@ from typing import Any
 import msgpack
 import pytest
 from child import ROOT, done, environment, known_options, until
-from servers.fluentd import dry_run, free_port, run_fluentd
+from servers.fluentd import dry_run, run_fluentd
+from servers.process import free_port
 from targets import Elasticsearch, Events, Http, Loki, OpenSearch
 
 EXAMPLES = ROOT / "examples"

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from child import BUSY, until
 from route import Route
-from servers.fluentd import free_port, run_fluentd, start_fluentd
+from servers.fluentd import run_fluentd, start_fluentd
+from servers.process import free_port
 
 CODECS = ("json", "msgpack")
 SECONDS = 90.0

@@ -7,7 +7,7 @@ import certificates
 import pytest
 from forward_messages import packed
 from forward_peers import connect, receive, sipsense, wait_for
-from servers.fluentd import free_port
+from servers.process import free_port
 
 LINES = b"".join(b'{"sip_code":486,"n":%d}\n' % number for number in range(5000))
 

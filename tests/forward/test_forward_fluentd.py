@@ -11,7 +11,8 @@ import certificates
 import pytest
 from forward_messages import packed
 from forward_peers import connect, receive, sipsense, wait_for
-from servers.fluentd import free_port, run_fluentd, start_fluentd
+from servers.fluentd import run_fluentd, start_fluentd
+from servers.process import free_port
 
 KEY = "s3cret"
 MANY = 200_000

@@ -9,7 +9,7 @@ import msgpack
 import pytest
 from forward_messages import event_time, packed
 from forward_peers import ENVIRONMENT, Target, connect, receive, sipsense, wait_for
-from servers.fluentd import free_port
+from servers.process import free_port
 
 LINE = '{"sip_code":486,"sip_reason":"Busy Here","n":%d}\n'
 

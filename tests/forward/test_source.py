@@ -12,7 +12,7 @@ import msgpack
 import pytest
 from forward_messages import RECORD, entries, event_time, packed
 from forward_peers import Target, connect, ended, receive, sipsense, wait_for
-from servers.fluentd import free_port
+from servers.process import free_port
 
 from filters.forward.handshake import Client, Security
 

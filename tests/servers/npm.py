@@ -3,23 +3,14 @@
 A test is skipped, with the reason printed, where they cannot be had; with CI in the environment it fails.
 """
 
-import fcntl
 import json
-import os
-import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-from servers.fluentd import CACHE
+from servers.cache import call, install, locked, needed
 
 DEBIAN = ("nodejs", "npm")
-
-
-class NoPackages(Exception):
-    """There is no Node, or the packages could not be fetched."""
 
 
 def run_node(script: Path, packages: Sequence[str], lines: str) -> str:
@@ -28,7 +19,7 @@ def run_node(script: Path, packages: Sequence[str], lines: str) -> str:
     Args:
         packages: what it imports, each with its version.
     """
-    home = _home(script.stem, packages)
+    home = needed(script.stem, lambda: _home(script.stem, packages))
     (home / script.name).write_bytes(script.read_bytes())  # imports are looked for beside the script
     done = subprocess.run(
         ["node", script.name], input=lines, capture_output=True, check=False, text=True, timeout=60, cwd=home
@@ -38,37 +29,13 @@ def run_node(script: Path, packages: Sequence[str], lines: str) -> str:
 
 
 def _home(name: str, packages: Sequence[str]) -> Path:
-    try:
-        CACHE.mkdir(parents=True, exist_ok=True)
-        with open(CACHE / f"{name}.lock", "w") as lock:  # several sessions may start at once
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            return _install(CACHE / name, packages)
-    except NoPackages as reason:
-        print(f"no {name}: {reason}", file=sys.stderr)
-        if os.environ.get("CI", "").lower() in ("true", "1"):
-            pytest.fail(f"no {name}: {reason}")
-        pytest.skip(f"no {name}: {reason}")
-
-
-def _install(home: Path, packages: Sequence[str]) -> Path:
-    if not all(map(shutil.which, ("node", "npm"))):
-        if os.geteuid() or not shutil.which("apt-get"):
-            raise NoPackages(f"there is no {' and no '.join(DEBIAN)}, and none can be installed")
-        _call(["apt-get", "update", "-q"])
-        _call(["apt-get", "install", "-y", "-q", "--no-install-recommends", *DEBIAN])
-    home.mkdir(exist_ok=True)
-    done = home / "installed.json"
-    if not done.exists() or json.loads(done.read_text()) != list(packages):
-        options = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-save")
-        _call(["npm", "install", *options, "--prefix", str(home), *packages])
-        done.write_text(json.dumps(packages))
+    with locked(name) as folder:
+        home = folder / name
+        install(("node", "npm"), DEBIAN)
+        home.mkdir(exist_ok=True)
+        done = home / "installed.json"
+        if not done.exists() or json.loads(done.read_text()) != list(packages):
+            options = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-save")
+            call(["npm", "install", *options, "--prefix", str(home), *packages])
+            done.write_text(json.dumps(packages))
     return home
-
-
-def _call(command: list[str]) -> None:
-    try:
-        done = subprocess.run(command, capture_output=True, check=False, text=True, timeout=600)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise NoPackages(f"{' '.join(command[:2])}: {error}") from None
-    if done.returncode:
-        raise NoPackages(f"{' '.join(command[:2])} failed: {(done.stderr or done.stdout).strip()[-300:]}")

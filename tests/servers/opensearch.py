@@ -3,27 +3,22 @@
 It needs a JDK from 17 on and Maven; the jars are fetched once, into the cache folder of the tests.
 """
 
-import fcntl
 import hashlib
 import http.client
 import json
-import os
-import shutil
-import signal
 import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
-from servers.fluentd import CACHE, free_port
+from servers.cache import call, install, locked, needed
+from servers.process import Server, free_port, until_left
 
 SOURCE = Path(__file__).parent / "opensearch"
-START, STOP = 120.0, 30.0
+START = 120.0  # seconds
 TOOLS = ("javac", "jar", "mvn")
 DEBIAN = ("openjdk-17-jdk-headless", "maven")
 CLASSPATH = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath"
@@ -52,11 +47,7 @@ JVM = (
 )
 
 
-class NoOpenSearch(Exception):
-    """There is no Java, no Maven, or the jars could not be fetched."""
-
-
-class OpenSearch:
+class OpenSearch(Server):
     """A node that can be ended and started again on the same data and the same port.
 
     Args:
@@ -70,8 +61,8 @@ class OpenSearch:
     def __init__(
         self, home: Path, modules: Sequence[str], settings: Mapping[str, str], heap: str, optimize: bool
     ) -> None:
+        super().__init__("OpenSearch", home / "opensearch.log")
         self.home = home
-        self.log = home / "opensearch.log"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         installed = find_opensearch()
@@ -82,18 +73,6 @@ class OpenSearch:
             *(str(home), str(self.port), str(free_port()), ",".join(modules)),
             *(f"{key}={value}" for key, value in settings.items()),
         ]
-        self.process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def pid(self) -> int:
-        """Return the id of its process."""
-        assert self.process is not None
-        return self.process.pid
-
-    @property
-    def said(self) -> str:
-        """Return what it said so far."""
-        return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def start(self) -> None:
         """Start it, or start it again, and wait until it answers for its indices.
@@ -105,30 +84,7 @@ class OpenSearch:
             self.process = subprocess.Popen(
                 self._command, cwd=self.home, stdin=subprocess.PIPE, stdout=output, stderr=output
             )
-        due = time.monotonic() + START
-        while not self._ready():
-            if self.process.poll() is not None or time.monotonic() > due:
-                self.kill()
-                pytest.fail(f"OpenSearch did not start (exit code {self.process.returncode}):\n{_tail(self.said)}")
-            time.sleep(0.1)
-
-    def stop(self, number: int = signal.SIGTERM, seconds: float = STOP) -> int:
-        """End it with a signal, after that time with SIGKILL; return its exit code."""
-        assert self.process is not None
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        try:
-            return self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            return self.process.wait(10)
-        finally:
-            if self.process.stdin:
-                self.process.stdin.close()
-
-    def kill(self) -> None:
-        """End it with SIGKILL."""
-        self.stop(signal.SIGKILL, 10)
+        self.wait_until(self._ready, START)
 
     def request(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """Send one request and return its status and what the JSON of the answer says.
@@ -187,85 +143,46 @@ def run_opensearch(
         optimize: let Java compile for the best speed, as a benchmark wants it, and start slowly.
     """
     server = OpenSearch(workdir / "opensearch", (*MODULES, *modules), settings or {}, heap, optimize)
-    server.start()
-    try:
+    with until_left(server):
+        server.start()
         yield server
-    except BaseException:
-        print(_tail(server.said))
-        raise
-    finally:
-        server.stop()
 
 
-_found: list[Path] = []
-
-
+@cache
 def find_opensearch() -> Path:
-    """Return the folder of what a node needs; fill it if it is not there.
-
-    A test is skipped, with the reason printed, where that fails; with CI in the environment it fails.
-    """
-    if not _found:
-        try:
-            _found.append(locate())
-        except NoOpenSearch as reason:
-            print(f"no OpenSearch: {reason}", file=sys.stderr)
-            if os.environ.get("CI", "").lower() in ("true", "1"):
-                pytest.fail(f"no OpenSearch: {reason}")
-            pytest.skip(f"no OpenSearch: {reason}")
-    return _found[0]
+    """Return the folder of what a node needs; fill it if it is not there, else the test is skipped."""
+    return needed("OpenSearch", locate)
 
 
 def locate() -> Path:
     """Return the folder of what a node needs; fetch its jars and compile its `main` if that was not done.
 
     Raises:
-        NoOpenSearch: that failed.
+        Missing: that failed.
     """
     digest = hashlib.sha256(b"".join((SOURCE / name).read_bytes() for name in ("pom.xml", "TestNode.java")))
-    home = CACHE / f"opensearch-{digest.hexdigest()[:12]}"
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with open(CACHE / "opensearch.lock", "w") as lock:  # several sessions may start at once
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked("opensearch") as cache_folder:
+        home = cache_folder / f"opensearch-{digest.hexdigest()[:12]}"
         if not (home / "done").exists():
             _install(home)
     return home
 
 
 def _install(home: Path) -> None:
-    if missing := [tool for tool in TOOLS if not shutil.which(tool)]:
-        if os.geteuid() or not shutil.which("apt-get"):
-            raise NoOpenSearch(f"{' and '.join(missing)} not on the PATH (Debian: {', '.join(DEBIAN)})")
-        _call(["apt-get", "update", "-q"])
-        _call(["apt-get", "install", "-y", "-q", "--no-install-recommends", *DEBIAN])
+    install(TOOLS, DEBIAN)
     home.mkdir(exist_ok=True)
     jars = home / "classpath"
-    maven = ["mvn", "-q", "-B", f"-Dmaven.repo.local={CACHE / 'maven'}", "-f", str(SOURCE / "pom.xml")]
-    _call([*maven, CLASSPATH, f"-Dmdep.outputFile={jars}"])
-    _call(["javac", "-d", str(home / "classes"), "-cp", jars.read_text(), str(SOURCE / "TestNode.java")])
-    _call(["jar", "cf", str(home / "node.jar"), "-C", str(home / "classes"), "."])
+    maven = ["mvn", "-q", "-B", f"-Dmaven.repo.local={home.parent / 'maven'}", "-f", str(SOURCE / "pom.xml")]
+    call([*maven, CLASSPATH, f"-Dmdep.outputFile={jars}"])
+    call(["javac", "-d", str(home / "classes"), "-cp", jars.read_text(), str(SOURCE / "TestNode.java")])
+    call(["jar", "cf", str(home / "node.jar"), "-C", str(home / "classes"), "."])
     # One start without input, which ends at once, leaves its loaded classes: later ones start in half the time.
     with tempfile.TemporaryDirectory() as folder:
         ports = str(free_port()), str(free_port())
-        _call([*_java(home, f"-XX:ArchiveClassesAtExit={home / 'classes.jsa'}"), folder, *ports, ",".join(MODULES)])
+        call([*_java(home, f"-XX:ArchiveClassesAtExit={home / 'classes.jsa'}"), folder, *ports, ",".join(MODULES)])
     (home / "done").touch()
 
 
 def _java(installed: Path, *options: str) -> list[str]:
     path = f"{installed / 'node.jar'}:{(installed / 'classpath').read_text()}"
     return ["java", *JVM, *options, "-cp", path, "TestNode"]
-
-
-def _call(command: list[str]) -> None:
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, check=False, text=True, timeout=900
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise NoOpenSearch(f"{command[0]}: {error}") from None
-    if done.returncode:
-        raise NoOpenSearch(f"{command[0]} failed: {_tail(done.stderr or done.stdout, 5)}")
-
-
-def _tail(text: str, lines: int = 40) -> str:
-    return "\n".join(text.splitlines()[-lines:])

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from servers.fluentd import free_port
+from servers.process import free_port
 from servers.promtool import find, promtool
 
 START = 60.0

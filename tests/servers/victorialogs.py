@@ -4,29 +4,24 @@ It is built once with `go install`, into the cache folder of the tests. It check
 what Loki refuses beyond that is the business of `servers.loki`.
 """
 
-import fcntl
 import json
 import os
-import shutil
 import signal
 import subprocess
-import sys
-import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
-from servers.fluentd import CACHE, free_port
+from servers.cache import call, go, locked, needed
+from servers.process import Server, free_port, until_left
 
 VERSION = "v1.52.1"
 MODULE = f"github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs@{VERSION}"
-START, STOP, BUILD = 60.0, 30.0, 900.0
-# Where Go lies when nobody has put it on the PATH.
-GO = "/usr/local/go/bin/go"
+START, STOP = 60.0, 30.0  # seconds
 # Recorded calls are old, which it would drop in silence. Lines are to come back as they were sent, not as fields.
 OPTIONS = (
     "-retentionPeriod=100y",
@@ -38,11 +33,7 @@ OPTIONS = (
 )
 
 
-class NoVictoriaLogs(Exception):
-    """There is no Go, or the server could not be built."""
-
-
-class VictoriaLogs:
+class VictoriaLogs(Server):
     """A server that can be ended and started again on the same data and the same port.
 
     Args:
@@ -51,58 +42,30 @@ class VictoriaLogs:
     """
 
     def __init__(self, home: Path, options: Sequence[str] = ()) -> None:
-        self.log = home / "victorialogs.log"
+        super().__init__("VictoriaLogs", home / "victorialogs.log", STOP)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         where = (f"-httpListenAddr=127.0.0.1:{self.port}", f"-storageDataPath={home / 'data'}")
         self._command = [find_victorialogs(), *where, *OPTIONS, *options]
-        self.process: subprocess.Popen[bytes] | None = None
 
     @property
     def loki(self) -> str:
         """Return the URL for `--output`."""
         return f"loki+http://127.0.0.1:{self.port}/insert"
 
-    @property
-    def pid(self) -> int:
-        """Return the id of its process."""
-        assert self.process is not None
-        return self.process.pid
-
-    @property
-    def said(self) -> str:
-        """Return what it said so far."""
-        return self.log.read_text(errors="replace") if self.log.exists() else ""
-
     def start(self) -> None:
         """Start it, or start it again, and wait until it answers."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with open(self.log, "ab") as output:
             self.process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-        due = time.monotonic() + START
-        while not self._ready():
-            if self.process.poll() is not None or time.monotonic() > due:
-                self.kill()
-                pytest.fail(f"VictoriaLogs did not start (exit code {self.process.returncode}):\n{_tail(self.said)}")
-            time.sleep(0.05)
+        self.wait_until(self._ready, START)
 
-    def stop(self, number: int = signal.SIGTERM, seconds: float = STOP) -> int:
-        """End it with a signal, after that time with SIGKILL; return its exit code.
+    def stop(self, number: int = signal.SIGTERM, seconds: float | None = None) -> int:
+        """End it with a signal; return its exit code.
 
         With SIGTERM it keeps all that it has acknowledged; with SIGKILL it may lose what came in the last second.
         """
-        assert self.process is not None
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        try:
-            return self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            return self.process.wait(10)
-
-    def kill(self) -> None:
-        """End it with SIGKILL."""
-        self.stop(signal.SIGKILL, 10)
+        return super().stop(number, seconds)
 
     def query(self, query: str) -> list[dict[str, str]]:
         """Return the entries that a LogsQL query finds, with all that was sent before it."""
@@ -133,66 +96,27 @@ class VictoriaLogs:
 @contextmanager
 def run_victorialogs(home: Path, options: Sequence[str] = ()) -> Iterator[VictoriaLogs]:
     """Run a server until the block is left; print the end of its log when that is by an exception."""
-    server = VictoriaLogs(home, options)
-    try:
+    with until_left(VictoriaLogs(home, options)) as server:
         server.start()
         yield server
-    except BaseException:
-        print(_tail(server.said))
-        raise
-    finally:
-        server.stop()
 
 
-_found: list[str] = []
-
-
+@cache
 def find_victorialogs() -> str:
-    """Return the path of the server; build it if it is not there.
-
-    A test is skipped, with the reason printed, where that fails; with CI in the environment it fails.
-    """
-    if not _found:
-        try:
-            _found.append(locate())
-        except NoVictoriaLogs as reason:
-            print(f"no VictoriaLogs: {reason}", file=sys.stderr)
-            if os.environ.get("CI", "").lower() in ("true", "1"):
-                pytest.fail(f"no VictoriaLogs: {reason}")
-            pytest.skip(f"no VictoriaLogs: {reason}")
-    return _found[0]
+    """Return the path of the server; build it if it is not there, else the test is skipped."""
+    return needed("VictoriaLogs", locate)
 
 
 def locate() -> str:
     """Return the path of the server; build it if that was not done.
 
     Raises:
-        NoVictoriaLogs: that failed.
+        Missing: that failed.
     """
-    folder = CACHE / f"victoria-logs-{VERSION}"
-    path = folder / "victoria-logs"
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with open(CACHE / "victoria-logs.lock", "w") as lock:  # several sessions may start at once
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked("victoria-logs") as home:
+        folder = home / f"victoria-logs-{VERSION}"
+        path = folder / "victoria-logs"
         if not path.exists():
-            _build(folder)
+            env = {**os.environ, "CGO_ENABLED": "0", "GOBIN": str(folder), "GOFLAGS": "-mod=mod"}
+            call([go(), "install", MODULE], env)
     return str(path)
-
-
-def _build(folder: Path) -> None:
-    go = shutil.which("go") or (GO if os.access(GO, os.X_OK) else None)
-    if go is None:
-        raise NoVictoriaLogs("there is no `go` on the PATH to build it with")
-    env = {**os.environ, "CGO_ENABLED": "0", "GOBIN": str(folder), "GOFLAGS": "-mod=mod"}
-    try:
-        done = subprocess.run(
-            [go, "install", MODULE], env=env, capture_output=True, check=False, text=True, timeout=BUILD
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise NoVictoriaLogs(f"go install {MODULE}: {error}") from None
-    if done.returncode:
-        raise NoVictoriaLogs(f"go install {MODULE} failed: {_tail(done.stderr or done.stdout, 5)}")
-
-
-def _tail(text: str, lines: int = 40) -> str:
-    return "\n".join(text.splitlines()[-lines:])
