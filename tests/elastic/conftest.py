@@ -1,15 +1,17 @@
 """What the tests of Elasticsearch and OpenSearch share: servers, and names that no other test uses."""
 
-import signal
 import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
 from servers.opensearch import OpenSearch, run_opensearch
 
-# Far more than any test takes.
-_PATIENCE = 300
 # A data stream goes before its template, and a template before what it is composed of.
+_SET_UP = (
+    "_data_stream/logs-sip.calls-default",
+    "_index_template/logs-sip.calls",
+    "_component_template/logs-sip.calls@*",
+)
 _KINDS = ("_data_stream", "", "_index_template", "_component_template", "_ingest/pipeline")
 
 
@@ -41,14 +43,8 @@ def unique(opensearch: OpenSearch) -> Iterator[Callable[[str], str]]:
 
 
 @pytest.fixture
-def patience() -> Iterator[None]:
-    """Let a test fail that waits for ever."""
-
-    def give_up(*_: object) -> None:
-        raise TimeoutError(f"nothing came for {_PATIENCE} seconds")
-
-    before = signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(_PATIENCE)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
+def cleaned(opensearch: OpenSearch) -> Iterator[OpenSearch]:
+    """Return the shared server; what `sipsense setup` and its default data stream leave there is deleted afterwards."""
+    yield opensearch
+    for path in _SET_UP:
+        opensearch.request("DELETE", f"/{path}")

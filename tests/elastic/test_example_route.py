@@ -5,23 +5,12 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from servers.opensearch import OpenSearch
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "examples/elasticsearch/README.md").read_text("utf-8"), re.DOTALL)
-MADE = ("_data_stream/logs-sip.calls-default", "_index_template/logs-sip.calls", "_component_template/logs-sip.calls@*")
-
-
-@pytest.fixture
-def cleaned(opensearch: OpenSearch) -> Iterator[OpenSearch]:
-    """Return the server; what the route makes there is deleted afterwards."""
-    yield opensearch
-    for path in MADE:
-        opensearch.request("DELETE", f"/{path}")
 
 
 def test_route(cleaned: OpenSearch, tmp_path: Path) -> None:

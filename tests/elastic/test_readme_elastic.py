@@ -1,23 +1,11 @@
 """The README's commands for Elasticsearch, on a real OpenSearch and a stand-in for its dashboards."""
 
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import pytest
 from servers.fake_kibana import Kibana
 from servers.opensearch import OpenSearch
 from servers.readme import run_block
-
-MADE = ("_data_stream/logs-sip.calls-default", "_index_template/logs-sip.calls", "_component_template/logs-sip.calls@*")
-
-
-@pytest.fixture
-def cleaned(opensearch: OpenSearch) -> Iterator[OpenSearch]:
-    """Return the server; what the commands make there is deleted afterwards."""
-    yield opensearch
-    for path in MADE:
-        opensearch.request("DELETE", f"/{path}")
 
 
 def test_block(cleaned: OpenSearch, tmp_path: Path) -> None:
