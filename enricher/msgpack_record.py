@@ -27,11 +27,11 @@ class MsgpackRecord:
         self.data = record
         try:
             self._nodes: dict[Path, Any] = {(): _named(_members(record))}
-        except UnicodeDecodeError:
-            self._nodes = {(): _loose_members(record)}
         except msgspec.ValidationError as error:
             raise InvalidRecord("not_map", f"expected a MessagePack map: {error}") from None
-        except (msgspec.DecodeError, TypeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:  # the latter before msgspec 0.23
+            self._nodes = {(): _loose_members(record, error)}
+        except TypeError as error:
             raise InvalidRecord("not_msgpack", f"expected a MessagePack map: {error}") from None
         except RecursionError:
             raise InvalidRecord("too_deep", "expected MessagePack that is not nested so deeply") from None
@@ -66,14 +66,22 @@ class MsgpackRecord:
     exact = get  # a float is all that MessagePack has
 
 
-def _loose_members(record: bytes) -> dict[str, Any]:
-    """Return the members of a map with a key that is no UTF-8, as old log lines have them."""
-    from msgpack import UnpackException
+def _loose_members(record: bytes, error: Exception) -> dict[str, Any]:
+    """Return the members of a map with a key that is no UTF-8, as old log lines have them.
+
+    Args:
+        error: why it cannot be decoded.
+
+    Raises:
+        InvalidRecord: it is not such a key alone.
+    """
+    from msgpack import UnpackException, unpackb
 
     try:
+        unpackb(record, strict_map_key=False, unicode_errors="replace")
         spans = _spans(record)
-    except (UnpackException, ValueError) as error:
-        raise InvalidRecord("not_msgpack", f"expected a MessagePack map: {error or 'it ends too early'}") from None
+    except (UnpackException, ValueError, TypeError):
+        raise InvalidRecord("not_msgpack", f"expected a MessagePack map: {error}") from None
     return {key: msgspec.Raw(record[begin:end]) for key, (begin, end) in spans.items()}
 
 

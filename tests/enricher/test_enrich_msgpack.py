@@ -210,7 +210,7 @@ class TestErrors:
     )
     def test_invalid(self, record: bytes, kind: str) -> None:
         """Bytes that are no single map raise InvalidRecord with a kind and a sentence."""
-        with pytest.raises(InvalidRecord, match=r"^expected a MessagePack map: \w+") as raised:
+        with pytest.raises(InvalidRecord, match=r"^expected a MessagePack map: .") as raised:
             ENRICHER.enrich_msgpack(record)
         assert raised.value.kind == kind
 
