@@ -194,12 +194,12 @@ class Enricher:
         return reader.connected, {verdict: self._weighed(call, verdict) for verdict in (None, True, False)}
 
     @cached_property
-    def identify(self) -> Callable[[bytes], "Identity"]:
-        """Return what tells records apart: from the bytes of a JSON object, enriched or not, to its identity.
+    def identify(self) -> Callable[[Sequence[bytes]], "list[Identity]"]:
+        """Return what tells records apart: from the bytes of JSON objects, enriched or not, to their identities.
 
         It never raises: bytes that are no JSON object have an empty identity.
         """
-        from enricher.identity import Identities
+        from enricher.identities import Identities
 
         own = [f"{self.target}_{key}" for key in FIELDS] if self.flat else []
         return Identities(self.profiles, self._lookup.knows_text, own, f"{self.target}_match" if own else "").identify

@@ -1,8 +1,10 @@
 """Times and lengths of time as call logs write them, read to whole nanoseconds."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Context, Decimal
+from operator import itemgetter
 from typing import Any
 
 SECOND = 10**9
@@ -11,6 +13,8 @@ _LAST = 2**63 - 1  # what Elasticsearch's date_nanos and Loki hold: the year 226
 _LONGEST = 64
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PLAIN_EPOCH = datetime(1970, 1, 1)
+_MICROSECOND = timedelta(microseconds=1)
+_FIFTH = itemgetter(4)
 
 # A count since 1970 tells its unit by its size: each of them spans March 1973 to the year 5138.
 _SMALLEST = 10**8
@@ -55,7 +59,7 @@ def read_time(value: Any, zone: tzinfo | None = None) -> int | None:
         zone: that of texts that say none; without it they are not read.
     """
     if isinstance(value, str):
-        iso = len(value) > 18 and value[4] == "-" and value[13] == ":"
+        iso = len(value) > 18 and value[4] == "-"
         found = _of_iso(value, zone) if iso else _of_text(value)
     elif isinstance(value, float):
         found = _of_count(repr(value))
@@ -64,6 +68,38 @@ def read_time(value: Any, zone: tzinfo | None = None) -> int | None:
     else:
         return None
     return found if found is not None and 0 < found <= _LAST else None
+
+
+def read_times(values: Sequence[Any], zone: tzinfo | None = None) -> list[int | None]:
+    """Return what read_time makes of each value; quick for texts after ISO 8601 that are alike."""
+    try:
+        return _of_isos(values, zone)
+    except (TypeError, ValueError, LookupError):
+        return [read_time(value, zone) for value in values]
+
+
+def _of_isos(values: Sequence[Any], zone: tzinfo | None) -> list[int | None]:
+    """Return nanoseconds.
+
+    Raises:
+        TypeError, ValueError, LookupError: one of them wants a closer look.
+    """
+    lengths = set(map(len, values))
+    moments = list(map(datetime.fromisoformat, values))
+    aware = moments[0].tzinfo is not None
+    # A seventh digit would be cut off, and what is shorter may be a count or a day.
+    if (
+        set(map(_FIFTH, values)) != {"-"}
+        or min(lengths) <= 18
+        or max(lengths) > 26 + aware
+        or not (aware or zone is UTC)
+    ):
+        raise ValueError
+    epoch = _EPOCH if aware else _PLAIN_EPOCH  # to give each of them a zone costs more than all the rest
+    found: list[int | None] = [(moment - epoch) // _MICROSECOND * 1000 for moment in moments]
+    if not 0 < min(found) <= max(found) <= _LAST:  # type: ignore[operator, type-var]  # there is no None
+        raise ValueError
+    return found
 
 
 def read_duration(value: Any, unit: int) -> int | None:

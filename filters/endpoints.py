@@ -1,7 +1,7 @@
 """Sources and sinks by the scheme of their URL; a new kind is one line here and a module that makes it."""
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -73,7 +73,7 @@ class Context(msgspec.Struct, frozen=True):
     identify: "Identify"
 
 
-Identify: TypeAlias = "Callable[[bytes], Identity]"
+Identify: TypeAlias = "Callable[[Sequence[bytes]], list[Identity]]"
 
 
 class Encode(Protocol):

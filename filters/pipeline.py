@@ -2,7 +2,7 @@
 
 import time
 from _thread import allocate_lock  # threading.Lock; threading itself costs each start a millisecond
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
@@ -96,9 +96,9 @@ class Stage:
         with self._lock:
             return State(self.tally, self._enricher.catalog, self._loaded, self._reloaded)
 
-    def identify(self, record: bytes) -> "Identity":
-        """Return what tells a record from others, as the profiles that are loaded now say."""
-        return self._enricher.identify(record)
+    def identify(self, records: Sequence[bytes]) -> "list[Identity]":
+        """Return what tells records from others, as the profiles that are loaded now say."""
+        return self._enricher.identify(records)
 
     def process_events(self, events: Events) -> Done:
         """Return the events enriched; those behind one that ends the run are left out."""

@@ -61,7 +61,9 @@ class Encoder:
         index: gives the index for a time; None to leave it to the URL.
     """
 
-    def __init__(self, identify: "Callable[[bytes], Identity]", index: Callable[[int], str] | None) -> None:
+    def __init__(
+        self, identify: "Callable[[Sequence[bytes]], list[Identity]]", index: Callable[[int], str] | None
+    ) -> None:
         self._identify = identify
         self._index = index
         self._run = f"~{secrets.token_urlsafe(12)}:"
@@ -78,13 +80,12 @@ class Encoder:
             refused: gets lines that are no objects, and why.
         """
         items = []
-        identify, stamped = self._identify, self._stamp
-        for line, arrival in zip(lines, times, strict=False):
+        stamped = self._stamp
+        for line, arrival, identity in zip(lines, times, self._identify(lines), strict=False):
             record = line[1:] if line.startswith(b'{"') else _opened(line)
             if record is None:
                 refused.append((line.removesuffix(b"\n"), "expected a JSON object"))
                 continue
-            identity = identify(line)
             stamp = b"" if identity.timestamp else stamped(identity.time, arrival)
             if record[:1] != b'"':
                 stamp = _before(record, stamp)

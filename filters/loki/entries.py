@@ -53,7 +53,10 @@ class Encoder:
     """
 
     def __init__(
-        self, settings: Settings, identify: "Callable[[bytes], Identity]", now: Callable[[], int] = clock.time_ns
+        self,
+        settings: Settings,
+        identify: "Callable[[Sequence[bytes]], list[Identity]]",
+        now: Callable[[], int] = clock.time_ns,
     ) -> None:
         self.late = 0  # records that had a time that the server would refuse
         self.arrival_time = 0  # that bear the time of their arrival for want of their own
@@ -76,7 +79,7 @@ class Encoder:
             times: when each arrived, or its event happened, in nanoseconds since 1970.
             refused: gets the records that the server would not take, without the newline, and why.
         """
-        known = list(map(self._identify, lines))
+        known = self._identify(lines)
         own = [when if one.time is None else one.time for one, when in zip(known, times, strict=False)]
         self.arrival_time += sum([one.time is None for one in known])
         self._distinct = _Distinct() if len(set(lines)) < len(lines) else None

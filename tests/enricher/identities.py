@@ -4,14 +4,21 @@ import json
 from typing import Any
 
 from enricher import Enricher
-from enricher.identity import _RECORDS_A_SHAPE, Identity
+from enricher.identities import _RECORDS_A_SHAPE, Identities
+from enricher.identity import Identity
+
+
+def identified(identities: Enricher | Identities, record: bytes) -> Identity:
+    """Return what tells one record apart."""
+    (found,) = identities.identify([record])
+    return found
 
 
 def learned(enricher: Enricher, *records: bytes) -> Enricher:
     """Let an enricher see records so often that it knows their shapes."""
     for record in records:
         for _ in range(_RECORDS_A_SHAPE):
-            enricher.identify(record)
+            identified(enricher, record)
     return enricher
 
 

@@ -8,11 +8,12 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from identities import encoded, learned, reference
+from identities import encoded, identified, learned, reference
 from records import CASES
 
 from enricher import Enricher, Profile, custom_profile
-from enricher.identity import NOBODY, Identities, Identity
+from enricher.identities import NOBODY, Identities
+from enricher.identity import Identity
 from enricher.profiles import Profiles, Reader, builtin_profiles
 from enricher.times import read_time
 
@@ -141,8 +142,8 @@ class TestProfiles:
                 found, attempt, read_time(time), b'"@timestamp"' in record, profile=profile.name, call=call
             )
             for enricher in (AUTO, flat, Enricher(ecs=True)):
-                assert enricher.identify(record) == expected
-                assert enricher.identify(enricher.enrich_json(record)) == expected
+                assert identified(enricher, record) == expected
+                assert identified(enricher, enricher.enrich_json(record)) == expected
                 assert reference(enricher, enricher.enrich_json(record)) == expected
 
     @pytest.mark.parametrize("name", ["relay-acc", "relay-cdr"])
@@ -150,7 +151,7 @@ class TestProfiles:
         """Of a real relay's records only those that are equal byte for byte share an id, and each has a time."""
         by_id = defaultdict(set)
         for line in (CASES / "kamailio" / f"{name}.jsonl").read_bytes().splitlines():
-            identity = AUTO.identify(line)
+            identity = identified(AUTO, line)
             assert identity.id
             assert identity.time
             by_id[identity.id].add(line)
@@ -159,8 +160,8 @@ class TestProfiles:
 
     def test_transaction_and_call(self) -> None:
         """The transaction of a call and the call itself have different ids and the same call."""
-        transaction, call = (AUTO.identify(text.encode()) for text in builtin_profiles()[0].example)
-        same = AUTO.identify(builtin_profiles()[0].example[1].replace("c4@", "c3@").encode())
+        transaction, call = (identified(AUTO, text.encode()) for text in builtin_profiles()[0].example)
+        same = identified(AUTO, builtin_profiles()[0].example[1].replace("c4@", "c3@").encode())
         assert same.call == transaction.call != call.call
         assert len({transaction.id, call.id, same.id}) == 3
 
@@ -186,7 +187,7 @@ class TestProfiles:
     def test_records_of_one_call(self, name: str, change: dict[str, Any]) -> None:
         """Records of one call that differ in what tells them apart have different ids."""
         example = json.loads(next(profile.example[0] for profile in builtin_profiles() if profile.name == name))
-        one, other = AUTO.identify(encoded(**example)), AUTO.identify(encoded(**example | change))
+        one, other = identified(AUTO, encoded(**example)), identified(AUTO, encoded(**example | change))
         assert one.id
         assert other.id
         assert one.id != other.id
@@ -197,17 +198,19 @@ class TestProfiles:
         first = json.loads(builtin_profiles()[4].example[0])
         assert "routing_attempt" in first["attributes"]
         second = first | {"attributes": first["attributes"] | {"routing_attempt": 2}}
-        one, other = AUTO.identify(encoded(**first)), AUTO.identify(encoded(**second))
+        one, other = identified(AUTO, encoded(**first)), identified(AUTO, encoded(**second))
         assert (one.call, one.attempt, other.attempt) == (other.call, "1", "2")
         assert one.id != other.id
 
     def test_in_doubt(self) -> None:
         """A record that does not hold all that tells it apart has no id: two of them might be two calls."""
-        assert AUTO.identify(b'{"sip_code":486,"id":5}').id is None
-        assert AUTO.identify(b'{"sip_code":486,"id":5,"end_time":"2026-02-01 10:00:09"}').id == "5|2026-02-01 10:00:09"
-        assert AUTO.identify(b'{"sip_code":486,"id":"","end_time":1}').id is None
-        assert AUTO.identify(b'{"sip_code":486,"id":null,"end_time":1}').id is None
-        assert AUTO.identify(b'{"sip_code":486,"id":{},"end_time":[]}').id is None
+        assert identified(AUTO, b'{"sip_code":486,"id":5}').id is None
+        assert (
+            identified(AUTO, b'{"sip_code":486,"id":5,"end_time":"2026-02-01 10:00:09"}').id == "5|2026-02-01 10:00:09"
+        )
+        assert identified(AUTO, b'{"sip_code":486,"id":"","end_time":1}').id is None
+        assert identified(AUTO, b'{"sip_code":486,"id":null,"end_time":1}').id is None
+        assert identified(AUTO, b'{"sip_code":486,"id":{},"end_time":[]}').id is None
 
     def test_zone_of_a_server(self) -> None:
         """Asterisk's times say no zone: they are read by a profile that knows it."""
@@ -215,13 +218,13 @@ class TestProfiles:
         record = builtin.example[0].encode()
         local = msgspec.structs.replace(builtin, zone="Europe/Riga")
         identities = Identities(Profiles([Reader(local)]), lambda text, platform: False)
-        assert AUTO.identify(record).time is None
-        assert identities.identify(record).time == read_time("2026-02-01T08:00:09Z")
+        assert identified(AUTO, record).time is None
+        assert identified(identities, record).time == read_time("2026-02-01T08:00:09Z")
 
     def test_custom_profile(self) -> None:
         """Paths given as options find a record whose time and id have plain names."""
         enricher = Enricher(custom=custom_profile("c"))
-        found = enricher.identify(b'{"c":486,"uuid":"u1","time":1769940009,"call_id":"c3"}')
+        found = identified(enricher, b'{"c":486,"uuid":"u1","time":1769940009,"call_id":"c3"}')
         assert found == Identity("u1|1769940009", None, END, profile="custom", call="c3")
 
 
@@ -231,7 +234,7 @@ class TestIds:
         """No two lists of values give the same id, whatever stands in them."""
         template = {"start_time": "", "end_time": "", "sip_code": "", "hangup_by": "proxy", "callid": "c"}
         keys = ["start_time", "end_time", "sip_code"]
-        one, other = (AUTO.identify(encoded(**template | dict(zip(keys, values, strict=True)))) for values in pair)
+        one, other = (identified(AUTO, encoded(**template | dict(zip(keys, values, strict=True)))) for values in pair)
         assert one.id
         assert (one.id == other.id) == (pair[0] == pair[1])
 
@@ -239,7 +242,7 @@ class TestIds:
         """A bar in a value is not the bar between two, and its escape is not a bar."""
         template = {"end_time": "", "sip_code": "", "hangup_by": "proxy"}
         texts = [("a|b", "c"), ("a", "b|c"), ("a%7Cb", "c"), ("a", "b%7Cc"), ("a%257Cb", "c")]
-        found = [AUTO.identify(encoded(**template, callid=one, start_time=two)).id for one, two in texts]
+        found = [identified(AUTO, encoded(**template, callid=one, start_time=two)).id for one, two in texts]
         assert None not in found
         assert len(set(found)) == len(texts)
 
@@ -247,26 +250,26 @@ class TestIds:
         """An empty value is one, as a dialog without a tag has it; but not of the call, and not among several keys."""
         record = {"method": "INVITE", "sip_code": "404", "callid": "c", "from_tag": "a", "to_tag": "", "time": 1}
         for enricher in (AUTO, learned(Enricher(), encoded(**record))):
-            assert enricher.identify(encoded(**record)).id == "c|a||INVITE|404|1"
-            assert enricher.identify(encoded(**record | {"callid": ""})).id is None
+            assert identified(enricher, encoded(**record)).id == "c|a||INVITE|404|1"
+            assert identified(enricher, encoded(**record | {"callid": ""})).id is None
         plain = {"sip_code": 486, "id": 5, "end_time": ""}
         for enricher in (AUTO, learned(Enricher(), encoded(**plain | {"end_time": 1}), encoded(**plain))):
-            assert enricher.identify(encoded(**plain)).id is None
-            assert enricher.identify(encoded(**plain, timestamp=2)).id == "5|2"
+            assert identified(enricher, encoded(**plain)).id is None
+            assert identified(enricher, encoded(**plain, timestamp=2)).id == "5|2"
 
     def test_numbers(self) -> None:
         """Numbers in an id are spelt as in the record, down to the last digit; huge ones are none."""
         record = b'{"ts":1769940009.123456789012,"uid":"C","trans_depth":%b,"seq":"1 INVITE","status_code":486}'
-        assert AUTO.identify(record % b"0").id == "C|1769940009.123456789012|0|1 INVITE|1 INVITE|486|486"
-        assert AUTO.identify(record % b"0").time == 1769940009_123456789
-        assert AUTO.identify(record % b"1e3").id == "C|1769940009.123456789012|1e3|1 INVITE|1 INVITE|486|486"
-        assert AUTO.identify(record % (b"9" * 5000)).id is None
-        assert AUTO.identify(record % b"true").id is None
+        assert identified(AUTO, record % b"0").id == "C|1769940009.123456789012|0|1 INVITE|1 INVITE|486|486"
+        assert identified(AUTO, record % b"0").time == 1769940009_123456789
+        assert identified(AUTO, record % b"1e3").id == "C|1769940009.123456789012|1e3|1 INVITE|1 INVITE|486|486"
+        assert identified(AUTO, record % (b"9" * 5000)).id is None
+        assert identified(AUTO, record % b"true").id is None
 
     def test_freeswitch_is_unescaped(self) -> None:
         """What FreeSWITCH writes with percent signs is given as it was meant."""
         record = b'{"variables":{"hangup_cause":"USER_BUSY","sip_call_id":"c3%40192.0.2.1","uuid":"u1"}}'
-        assert AUTO.identify(record).call == "c3@192.0.2.1"
+        assert identified(AUTO, record).call == "c3@192.0.2.1"
 
 
 class TestStrangers:
@@ -280,15 +283,15 @@ class TestStrangers:
     )
     def test_no_record(self, data: bytes) -> None:
         """Bytes that are no JSON object have an empty identity, also where shapes are known."""
-        assert AUTO.identify(data) == NOBODY
-        assert learned(Enricher(), b'{"sip_code":486}').identify(data) == NOBODY
+        assert identified(AUTO, data) == NOBODY
+        assert identified(learned(Enricher(), b'{"sip_code":486}'), data) == NOBODY
 
     def test_no_call_log(self) -> None:
         """A stranger has its timestamp alone."""
-        assert AUTO.identify(b'{"id":5,"time":1769940009}') == NOBODY
-        assert AUTO.identify(b'{"@timestamp":"2026-02-01T10:00:09Z","id":5}') == Identity(timestamp=True)
+        assert identified(AUTO, b'{"id":5,"time":1769940009}') == NOBODY
+        assert identified(AUTO, b'{"@timestamp":"2026-02-01T10:00:09Z","id":5}') == Identity(timestamp=True)
 
     def test_timestamp_of_its_own(self) -> None:
         """A record's own timestamp is told of even if nothing can be read there."""
-        assert AUTO.identify(b'{"sip_code":486,"@timestamp":null}').timestamp
-        assert not AUTO.identify(b'{"sip_code":486,"x":{"@timestamp":1}}').timestamp
+        assert identified(AUTO, b'{"sip_code":486,"@timestamp":null}').timestamp
+        assert not identified(AUTO, b'{"sip_code":486,"x":{"@timestamp":1}}').timestamp

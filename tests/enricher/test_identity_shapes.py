@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from identities import encoded, learned, reference, shapes
+from identities import encoded, identified, learned, reference, shapes
 from records import POOL, objects
 
 from enricher import Enricher, Profile, custom_profile
-from enricher.identity import _RECORDS_A_SHAPE, _SHAPES, Identities
+from enricher.identities import _RECORDS_A_SHAPE, _SHAPES, Identities
 from enricher.profiles import Profiles, Reader, builtin_profiles
 
 KEYS = ["id", "uuid", "time_end", "@timestamp", "method", "data", "variables"]
@@ -48,19 +48,29 @@ class TestShapes:
         identities: Any = enricher.identify.__self__  # type: ignore[attr-defined]
         for data in drawn:
             identities._odd = _RECORDS_A_SHAPE
-            assert enricher.identify(data) == reference(enricher, data)
+            assert identified(enricher, data) == reference(enricher, data)
         for data in drawn:
-            assert enricher.identify(data) == reference(enricher, data)
+            assert identified(enricher, data) == reference(enricher, data)
+
+    @given(st.sampled_from(ENRICHERS), st.lists(records() | st.sampled_from(POOL), max_size=12))
+    def test_many_at_once(self, enricher: Enricher, drawn: list[bytes]) -> None:
+        """Many records at once have the identities that each of them has alone, in their order."""
+        identities: Any = enricher.identify.__self__  # type: ignore[attr-defined]
+        identities._odd = _RECORDS_A_SHAPE
+        assert enricher.identify(drawn) == [reference(enricher, data) for data in drawn]
+        assert enricher.identify(drawn * 2) == [reference(enricher, data) for data in drawn * 2]
 
     @given(objects)
     def test_enriched_or_not(self, record: dict[str, Any]) -> None:
         """A record has the same identity when it was enriched, unless it looked enriched before."""
         plain = {key: value for key, value in record.items() if key != "sip"}
         for enricher in (self.ENRICHERS[0], self.ENRICHERS[-1]):
-            assert enricher.identify(enricher.enrich_json(encoded(**plain))) == enricher.identify(encoded(**plain))
+            assert identified(enricher, enricher.enrich_json(encoded(**plain))) == identified(
+                enricher, encoded(**plain)
+            )
         flat = self.ENRICHERS[1]
         plain = {key: value for key, value in plain.items() if not key.startswith("sip_")}
-        assert flat.identify(flat.enrich_json(encoded(**plain))) == flat.identify(encoded(**plain))
+        assert identified(flat, flat.enrich_json(encoded(**plain))) == identified(flat, encoded(**plain))
 
     @pytest.mark.parametrize("profile", builtin_profiles(), ids=lambda profile: profile.name)
     def test_examples_are_learned(self, profile: Profile) -> None:
@@ -72,7 +82,7 @@ class TestShapes:
             known = 0
             for line in lines:
                 identities: Any = Enricher(flat=flat).identify.__self__  # type: ignore[attr-defined]
-                identities.identify(line)
+                identified(identities, line)
                 known += len(identities._shapes)
             assert known == len(lines) - slow.get(profile.name, 0)
 
@@ -80,13 +90,13 @@ class TestShapes:
         """A shape is made of the first record, then of one in so many: it costs as much as they do."""
         enricher = Enricher()
         lines = [encoded(sip_code=486, **{key: 1}) for key in ("sipCode", "hangup_code", "disconnect_code")]
-        enricher.identify(lines[0])
+        identified(enricher, lines[0])
         assert shapes(enricher) == 1
         odd = b'{"disconnect_code":486}'
         for _ in range(_RECORDS_A_SHAPE - 1):
-            enricher.identify(odd)
+            identified(enricher, odd)
         assert shapes(enricher) == 1
-        enricher.identify(odd)
+        identified(enricher, odd)
         assert shapes(enricher) == 2
 
     def test_bounded(self) -> None:
@@ -96,7 +106,15 @@ class TestShapes:
         assert len(names) > _SHAPES
         learned(enricher, *(encoded(**{name: 486}) for name in names))
         assert shapes(enricher) == _SHAPES
-        assert enricher.identify(encoded(**{names[0]: 486})).profile == "generic"
+        assert identified(enricher, encoded(**{names[0]: 486})).profile == "generic"
+
+    def test_common_first(self) -> None:
+        """The shape that fits most records is tried first."""
+        enricher = learned(Enricher(), b'{"sip_code":486}', b'{"disconnect_code":486}')
+        identities: Any = enricher.identify.__self__  # type: ignore[attr-defined]
+        first, second = identities._shapes
+        enricher.identify([b'{"sip_code":486}'] * 3 + [b'{"disconnect_code":486}'])
+        assert identities._shapes == (second, first)
 
     def test_two_kinds_in_turn(self) -> None:
         """Two kinds of records in turn are both told apart by their shapes."""
@@ -104,8 +122,8 @@ class TestShapes:
         identities: Any = enricher.identify.__self__  # type: ignore[attr-defined]
         identities._looked_up = None  # would fail if asked
         for _ in range(3):
-            assert enricher.identify(b'{"sip_code":200}').profile == "generic"
-            assert enricher.identify(b'{"disconnect_code":200}').profile == "generic"
+            assert identified(enricher, b'{"sip_code":200}').profile == "generic"
+            assert identified(enricher, b'{"disconnect_code":200}').profile == "generic"
 
     @pytest.mark.parametrize(
         ("paths", "record"),
@@ -122,5 +140,5 @@ class TestShapes:
         profiles = Profiles([Reader(Profile(**fields | paths))])
         identities = Identities(profiles, lambda text, platform: False)
         for _ in range(3):
-            assert identities.identify(encoded(**record)).profile == "mine"
+            assert identified(identities, encoded(**record)).profile == "mine"
         assert not identities._shapes

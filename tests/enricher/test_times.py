@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enricher.text import Number
-from enricher.times import read_duration, read_time, time_zone
+from enricher.times import read_duration, read_time, read_times, time_zone
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The range that nanoseconds in 63 bits have; the first of these is where counts of seconds are told from other numbers.
@@ -157,6 +157,29 @@ class TestNothingElse:
         for zone in (None, UTC, time_zone("Europe/Riga")):
             found = read_time(text, zone)
             assert found is None or 0 < found < 2**63
+
+
+texts = st.builds(
+    lambda moment, zone, digits: moment.isoformat("T", "seconds") + digits + zone,
+    moments | st.datetimes(),
+    st.sampled_from(["Z", "+00:00", "-05:30", ""]),
+    st.sampled_from(["", ".5", ".833955", ",833955", ".8339551", ".833955123"]),
+)
+odd = st.sampled_from(["", "2026-02-01", "20260201T100009Z", "2026-W05-7T10:00:09Z", "1769940009", AT, None, {}, []])
+
+
+class TestColumns:
+    @given(st.lists(texts | odd, max_size=4), st.sampled_from([None, UTC, time_zone("Europe/Riga")]))
+    def test_many(self, values: list[Any], zone: Any) -> None:
+        """Many values at once are read as each of them alone."""
+        assert read_times(values, zone) == [read_time(value, zone) for value in values]
+
+    @given(st.lists(moments, min_size=1), st.sampled_from(["Z", ""]))
+    def test_alike(self, drawn: list[datetime], zone: str) -> None:
+        """Those that are alike too, which take the quick way."""
+        assert read_times([f"{moment.isoformat()}{zone}" for moment in drawn], UTC) == [
+            nanoseconds(moment.replace(tzinfo=UTC)) for moment in drawn
+        ]
 
 
 class TestDurations:
