@@ -1,6 +1,5 @@
 """HTTP requests to servers that stand for each other; built on urllib3."""
 
-import gzip as gzip_format
 import ssl
 import threading
 import time
@@ -20,8 +19,6 @@ from filters.forward.address import Tcp
 from filters.messages import warn
 
 _HEADERS = {"User-Agent": f"sipsense/{__version__}", "Accept-Encoding": "gzip"}
-# The cheapest level; call logs shrink to a tenth already.
-_LEVEL = 1
 # Answers are read whole; more than this is no answer to what is asked here.
 _LONGEST_ANSWER = 64 << 20
 _DEEPEST = 8
@@ -81,23 +78,18 @@ class Http:
         body: bytes | None = None,
         headers: Mapping[str, str] = {},
         *,
-        gzip: bool = False,
         seconds: float | None = None,
     ) -> Answer:
         """Return the answer of the first host that gives one.
 
         Args:
             path: with its query, behind the path of the URL.
-            gzip: whether the body is compressed.
             seconds: how long the answer is waited for, if not as long as usual.
 
         Raises:
             Unreachable: none does.
         """
         sent = {**_HEADERS, **self._access.headers, **headers}
-        if gzip and body is not None:
-            body = gzip_format.compress(body, _LEVEL)
-            sent["Content-Encoding"] = "gzip"
         url = self._access.path + path
         failed: dict[_Host, str] = {}
         for host in self._in_turn():

@@ -1,7 +1,7 @@
 """What a kind of target has to say: how records become items, items a request, and an answer a verdict."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -70,7 +70,7 @@ T = TypeVar("T", bound=Item)
 
 
 class Target(Protocol[T]):
-    """A kind of target; `send` and `judge` are called from several threads."""
+    """A kind of target; `prepare`, `send` and `judge` are called from several threads."""
 
     @property
     def name(self) -> str:
@@ -92,8 +92,11 @@ class Target(Protocol[T]):
     def record(self, item: T) -> bytes:
         """Return the record of an item as it came, without its newline."""
 
-    def send(self, items: Sequence[T]) -> "Answer":
-        """Send a request with these items.
+    def prepare(self, items: Sequence[T]) -> Any:
+        """Return a request with these items, ready to be sent, also more than once."""
+
+    def send(self, request: Any) -> "Answer":
+        """Send what was prepared.
 
         Raises:
             Unreachable: no host gives an answer.

@@ -1,9 +1,11 @@
 """Loki as a target of delivery."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
+from filters.delivery.content import Content, content
 from filters.delivery.http import Answer, Http, Unreachable
 from filters.delivery.target import TAKEN, Verdict
 from filters.endpoints import Identify
@@ -18,6 +20,13 @@ _FATES = {
     "label": 'they go into streams with the label late="true"',
     "drop": "they go into the dead letter",
 }
+
+
+class Push(NamedTuple):
+    """Entries that are sent together, and how."""
+
+    entries: Sequence[Entry]
+    content: Content
 
 
 class PartAnswer(Answer, frozen=True, kw_only=True):
@@ -77,20 +86,26 @@ class Loki:
         """Return the record of an entry as it came."""
         return item.record
 
-    def send(self, items: Sequence[Entry]) -> Answer:
-        """Push the entries, one span of time after the other, until an answer says that something is wrong."""
+    def prepare(self, items: Sequence[Entry]) -> list[Push]:
+        """Return pushes of the entries, one for each span of time."""
+        return [
+            Push(part, content(push_body(part), self._headers, gzip=self._gzip)) for part in spans(items, self._behind)
+        ]
+
+    def send(self, request: Sequence[Push]) -> Answer:
+        """Send one push after the other, until an answer says that something is wrong."""
         taken = 0
         answer = Answer(204, b"")
-        for part in spans(items, self._behind):
+        for push in request:
             try:
-                answer = self._http.request("POST", PUSH, push_body(part), self._headers, gzip=self._gzip)
+                answer = self._http.request("POST", PUSH, *push.content)
             except Unreachable as error:
                 if not taken:
                     raise
                 answer = Answer(503, str(error).encode())
-            if judge(part, answer) != TAKEN:
-                return PartAnswer(**msgspec.structs.asdict(answer), taken=taken, size=len(part))
-            taken += len(part)
+            if judge(push.entries, answer) != TAKEN:
+                return PartAnswer(**msgspec.structs.asdict(answer), taken=taken, size=len(push.entries))
+            taken += len(push.entries)
         return answer
 
     def judge(self, items: Sequence[Entry], answer: Answer) -> Verdict:

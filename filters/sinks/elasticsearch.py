@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from enricher.errors import SettingsError
 from filters.delivery.access import Access, access_of
+from filters.delivery.content import Content, content
 from filters.delivery.options import settings_of
 from filters.elastic.bulk import FILTER_PATH, BulkItem, Encoder, judge
 from filters.elastic.index import STREAM, TEMPLATE_FILTER, check_name, makes_stream, name_maker
@@ -56,10 +57,13 @@ class Bulk:
         """Return the record of an item as it came."""
         return item.record
 
-    def send(self, items: Sequence[BulkItem]) -> "Answer":
-        """Send a request with these items."""
-        body = b"".join([item.data for item in items])
-        return self._http.request("POST", self._path, body, _HEADERS, gzip=self._gzip)
+    def prepare(self, items: Sequence[BulkItem]) -> Content:
+        """Return a request with these items."""
+        return content(b"".join([item.data for item in items]), _HEADERS, gzip=self._gzip)
+
+    def send(self, request: Content) -> "Answer":
+        """Send it."""
+        return self._http.request("POST", self._path, *request)
 
     def judge(self, items: Sequence[BulkItem], answer: "Answer") -> "Verdict":
         """Return what the answer says of each."""

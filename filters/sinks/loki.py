@@ -1,7 +1,6 @@
 """Loki as a sink: https://grafana.com/docs/loki/latest/reference/loki-http-api/#ingest-logs."""
 
 import argparse
-import sys
 import time
 from collections.abc import Callable
 from io import BytesIO
@@ -24,9 +23,6 @@ PORT = 3100
 # The largest message that the parts of Loki send each other by default; what is larger gets 500 for ever. JSON takes
 # more bytes than they do.
 _LARGEST = 4 << 20
-# Seconds after which a thread that makes entries lets the one go on that has an answer in hand; with Python's 5 ms the
-# server waits for the next push a third of the time.
-_SWITCH = 0.0005
 
 
 def open_sink(url: str, args: argparse.Namespace) -> Callable[[Context], "Dispatch[Entry]"]:
@@ -56,7 +52,6 @@ def open_sink(url: str, args: argparse.Namespace) -> Callable[[Context], "Dispat
     gzip = args.compress == "gzip"
 
     def open_it(run: Context) -> dispatch.Dispatch[Entry]:
-        sys.setswitchinterval(_SWITCH)
         target = Loki(str(access), Http(access), settings, run.identify, headers=headers, gzip=gzip)
         return dispatch.Dispatch(target, delivery, run)
 

@@ -37,8 +37,11 @@ class Lines:
     def record(self, item):
         return item.text
 
-    def send(self, items):
-        return self.http.request("POST", "/", b"\n".join(item.text for item in items))
+    def prepare(self, items):
+        return b"\n".join(item.text for item in items)
+
+    def send(self, request):
+        return self.http.request("POST", "/", request)
 
     def judge(self, items, answer):
         verdict = by_status(answer, answer.body.decode())

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 
 import pytest
-from lines_target import Run, Store, numbers, until
+from lines_target import Lines, Run, Store, numbers, until
 from servers import faults
 from servers.faults import Asked, Faults, HttpServer, Reply
 
@@ -71,6 +71,36 @@ class TestRequests:
             run.finish()
         assert max(most) == 3
         assert len(store.lines) == 100
+
+    def test_next_one_is_ready(self, monkeypatch):
+        """While a request is under way the next one is prepared, and no more than that."""
+        held, store, prepared = threading.Event(), Store(), []
+        prepare = Lines.prepare
+        monkeypatch.setattr(Lines, "prepare", lambda self, items: prepared.append(len(items)) or prepare(self, items))
+        with HttpServer(lambda asked: held.wait(20) and store(asked)) as server:
+            run = Run(server.port, in_flight=1)
+            run.write(*range(20))
+            run.write(*range(20, 35))
+            until(lambda: len(prepared) == 2)
+            time.sleep(0.05)
+            assert (prepared, run.counts.in_flight, run.counts.waiting_records) == ([10, 10], 1, 25)
+            held.set()
+            run.finish()
+        assert numbers(store) == list(range(35))
+
+    def test_growing_while_busy(self):
+        """What does not fill a request waits for more while as many as allowed are under way, however long."""
+        held, store = threading.Event(), Store()
+        with HttpServer(lambda asked: held.wait(20) and store(asked)) as server:
+            run = Run(server.port, in_flight=1)
+            run.write(0)
+            until(lambda: run.counts.in_flight)
+            for number in range(1, 4):
+                run.write(number)
+                time.sleep(0.05)
+            held.set()
+            run.finish()
+        assert [asked.body for asked in server.asked] == [b"0", b"1\n2\n3"]
 
     def test_nothing(self):
         """No records are acknowledged at once, and nobody is asked."""

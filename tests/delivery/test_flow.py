@@ -73,7 +73,7 @@ def test_identity_after_a_reload():
     """What tells records apart follows from the profiles that are loaded now."""
     enrichers = [Enricher(), Enricher(custom=custom_profile(["c"], [], []))]
     running = stage(make=lambda: enrichers.pop(0))
-    assert running.identify(b'{"sip_code":486}').profile == "generic"
+    assert running.identify([b'{"sip_code":486}'])[0].profile == "generic"
     running.reload()
-    assert running.identify(b'{"sip_code":486}').profile is None
-    assert running.identify(b'{"c":486}').profile
+    assert running.identify([b'{"sip_code":486}'])[0].profile is None
+    assert running.identify([b'{"c":486}'])[0].profile

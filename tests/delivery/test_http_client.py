@@ -12,6 +12,7 @@ from servers.faults import HttpServer, Reply, reply
 from servers.process import free_port
 
 from filters.delivery.access import Access, access_of
+from filters.delivery.content import content
 from filters.delivery.http import Http, Unreachable
 from filters.delivery.options import add_http
 from filters.delivery.pauses import Pauses
@@ -36,7 +37,7 @@ class TestRequests:
         """Path, body and headers arrive, those of the access and our name too; on request the body is compressed."""
         with HttpServer(lambda asked: reply({"ok": 1}, 201)) as server:
             http = client(server.port, path="/p", headers={"Authorization": "x"})
-            answer = http.request("PUT", "/a?b=c", b"body" * 100, {"Content-Type": "t"}, gzip=True)
+            answer = http.request("PUT", "/a?b=c", *content(b"body" * 100, {"Content-Type": "t"}, gzip=True))
             http.close()
         (asked,) = server.asked
         assert (asked.method, asked.path, asked.body) == ("PUT", "/p/a?b=c", b"body" * 100)

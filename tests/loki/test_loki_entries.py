@@ -393,4 +393,4 @@ def test_defaults():
     assert (dict(found.fixed), [name for name, _ in found.labels]) == ({"service_name": "sipsense"}, ["sip_category"])
     (entry,) = Made().of(call())
     assert list(metadata(entry)) == ["sip_code", "sip_reason", "sip_initiator", "sip_outcome", "call_id"]
-    assert ENRICHER.identify(entry.record).call == metadata(entry)["call_id"]
+    assert ENRICHER.identify([entry.record])[0].call == metadata(entry)["call_id"]
