@@ -91,13 +91,13 @@ class _Combination:
         self._places = [[places[path] for path in paths if path in places] for paths in self._parts]
         return all(self._places)
 
-    def read(self, column: Column, count: int) -> list[str | None]:
+    def read(self, column: Column, count: int) -> Sequence[str | None]:
         """Return the values of each record as one text; None where one of them is missing."""
         parts = [
             _first_texts(column, places, count) if len(paths) > 1 or not number else _texts(column(places[0]))
             for number, (paths, places) in enumerate(zip(self._parts, self._places, strict=True))
         ]
-        return [None if None in texts else _joined(texts) for texts in zip(*parts, strict=True)]
+        return _joined(parts)
 
 
 def _unescaping(column: Column) -> Column:
@@ -131,9 +131,25 @@ def _text(value: Any) -> str | None:
     return None
 
 
-def _joined(texts: tuple[str, ...]) -> str:
-    """Return the texts with a bar between them; bars in them become %7C, so that no two lists give the same."""
+def _joined(parts: Sequence[Sequence[str | None]]) -> Sequence[str | None]:
+    """Return the texts of each record with a bar between them, None where one is missing.
+
+    Bars in them become %7C, so that no two lists of texts give the same.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    rows = list(zip(*parts, strict=True))
+    if any(None in texts for texts in parts):
+        return [None if None in row else _escaped(row) for row in rows]
+    joined = list(map("|".join, rows))
+    everything = "".join(joined)
+    if "%" in everything or everything.count("|") > len(rows) * (len(parts) - 1):
+        return list(map(_escaped, rows))
+    return joined
+
+
+def _escaped(texts: tuple[str, ...]) -> str:
     joined = "|".join(texts)
-    if len(texts) == 1 or ("%" not in joined and joined.count("|") == len(texts) - 1):
-        return joined
-    return "|".join(text.replace("%", "%25").replace("|", "%7C") for text in texts)
+    if "%" in joined or joined.count("|") > len(texts) - 1:
+        joined = "|".join(text.replace("%", "%25").replace("|", "%7C") for text in texts)
+    return joined

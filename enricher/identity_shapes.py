@@ -71,7 +71,10 @@ class Shape:
             else:
                 break
         if not all(map(bytes.isascii, records)):  # text that is not looked at is not checked by the decoder
-            views = [view if _is_utf8(record) else None for view, record in zip(views, records, strict=True)]
+            views = [
+                view if record.isascii() or _is_utf8(record) else None
+                for view, record in zip(views, records, strict=True)
+            ]
         fitting = [view for view in views if view is not None] if None in views else views
         identities = iter(self._fields.read(lambda place: list(map(self._columns[place], fitting)), len(fitting)))
         return identities if fitting is views else (view and next(identities) for view in views)
@@ -79,7 +82,7 @@ class Shape:
 
 def _is_utf8(record: bytes) -> bool:
     try:
-        return record.isascii() or bool(record.decode())
+        return bool(record.decode())
     except UnicodeDecodeError:
         return False
 

@@ -23,11 +23,9 @@ _LONGEST_ID = 512
 # What of an answer is looked at.
 FILTER_PATH = "errors,error,status,items.*.status,items.*.error"
 _LONGEST_REASON = 500
-_MINUTE = 60 * 10**9
 # What most times end in, made beforehand: bytes are slow to format.
-_SECONDS = [b"%02d" % number for number in range(60)]
 _THOUSANDTHS = [(b".%03d" % number).rstrip(b".0") + b'Z",' for number in range(1000)]
-# Minutes are remembered; a record can name any.
+# Seconds are remembered; a record can name any.
 _REMEMBERED = 4096
 # These are about the state of an index, not about the document, whatever their status: a full disk, a closed index.
 _PASSING = ("cluster_block_exception",)
@@ -68,7 +66,7 @@ class Encoder:
         self._index = index
         self._run = f"~{secrets.token_urlsafe(12)}:"
         self._number = count()
-        self._minutes: dict[int, bytes] = {}
+        self._seconds: dict[int, bytes] = {}
         self.arrival_time = 0
 
     def items(self, lines: Sequence[bytes], times: Iterable[int], refused: list[tuple[bytes, str]]) -> list[BulkItem]:
@@ -91,7 +89,7 @@ class Encoder:
                 stamp = _before(record, stamp)
             place = self._place(line, identity, arrival) if self._index else b""
             name = _quoted(document_id(identity) if identity.id else f"{self._run}{next(self._number)}")
-            data = b'{"create":{%b"_id":%b}}\n{%b%b' % (place, name, stamp, record)
+            data = b"".join((b'{"create":{', place, b'"_id":', name, b"}}\n{", stamp, record))
             items.append(BulkItem(len(data), data=data, behind=len(data) - len(record)))
         return items
 
@@ -100,19 +98,18 @@ class Encoder:
         if nanoseconds is None:
             self.arrival_time += 1
             nanoseconds = arrival
-        minute, rest = divmod(nanoseconds, _MINUTE)
-        second, fraction = divmod(rest, 10**9)
-        prefix = self._minutes.get(minute) or self._prefix(minute)
+        second, fraction = divmod(nanoseconds, 10**9)
+        prefix = self._seconds.get(second) or self._prefix(second)
         thousandth, finer = divmod(fraction, 10**6)
         if finer:
-            return b'%b%02d.%bZ",' % (prefix, second, (b"%09d" % fraction).rstrip(b"0"))
-        return prefix + _SECONDS[second] + _THOUSANDTHS[thousandth]
+            return b'%b.%bZ",' % (prefix, (b"%09d" % fraction).rstrip(b"0"))
+        return prefix + _THOUSANDTHS[thousandth]
 
-    def _prefix(self, minute: int) -> bytes:
-        if len(self._minutes) >= _REMEMBERED:
-            self._minutes.clear()
-        text = time.strftime("%Y-%m-%dT%H:%M:", time.gmtime(60 * minute))
-        prefix = self._minutes[minute] = b'"@timestamp":"%b' % text.encode()
+    def _prefix(self, second: int) -> bytes:
+        if len(self._seconds) >= _REMEMBERED:
+            self._seconds.clear()
+        text = time.strftime('"@timestamp":"%Y-%m-%dT%H:%M:%S', time.gmtime(second))
+        prefix = self._seconds[second] = text.encode()
         return prefix
 
     def _place(self, line: bytes, identity: "Identity", arrival: int) -> bytes:

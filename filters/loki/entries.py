@@ -10,7 +10,7 @@ import orjson
 from filters.codecs.convert import rfc3339
 from filters.delivery.target import Item
 from filters.invalid import Rejected, wrapped
-from filters.loki.kinds import Kinds, More, pair
+from filters.loki.kinds import Kinds, More, named, pair
 from filters.loki.settings import CALL_ID, LONGEST_METADATA, TIME, Settings
 from filters.loki.streams import NOWHERE, Stream, late
 
@@ -22,26 +22,28 @@ _BY_TIME = attrgetter("time")
 # The server's clock is another one, and entries wait for their turn: the last sixtieth of a limit is not used.
 _MARGIN = 60
 _SECOND = 10**9
+_CALL = named(CALL_ID)
 
 
 class Entry(Item, gc=False):
     """A record in its stream.
 
     Args:
-        line: the record as it came, with its newline.
         time: in nanoseconds since 1970.
         text: time, line and structured metadata as a push says them.
+        raw: the record as it came, where that cannot be said.
     """
 
-    line: bytes = b""
     stream: Stream = NOWHERE
     time: int = 0
     text: bytes = b""
+    raw: bytes = b""
 
     @property
     def record(self) -> bytes:
         """Return the record as it came, without its newline."""
-        return self.line[:-1]
+        line: str = orjson.loads(self.text)[1]
+        return self.raw or line.encode()
 
 
 class Encoder:
@@ -66,7 +68,7 @@ class Encoder:
         self._kind_of = Kinds(settings).of
         self._more = More(settings.metadata) if settings.metadata else None
         self._call = bool(settings.meaning)
-        self._distinct: _Distinct | None = None  # for a batch with equal lines
+        self._distinct = _Distinct()
         self._line = settings.limits.line + 1  # with the newline
         limits = settings.limits
         self._age, self._ahead, self._behind = map(_within, (limits.age, limits.ahead, limits.behind))
@@ -82,7 +84,7 @@ class Encoder:
         known = self._identify(lines)
         own = [when if one.time is None else one.time for one, when in zip(known, times, strict=False)]
         self.arrival_time += sum([one.time is None for one in known])
-        self._distinct = _Distinct() if len(set(lines)) < len(lines) else None
+        self._distinct = _Distinct()
         now = self._now()
         found = []
         for place in sorted(range(len(lines)), key=own.__getitem__):
@@ -103,7 +105,7 @@ class Encoder:
         kind, end = self._kind_of(line)
         stream, metadata = kind.stream, kind.metadata
         if call and self._call and len(call) <= _LONGEST_CALL:
-            metadata += pair(CALL_ID, call)
+            metadata += _CALL + orjson.dumps(call)
         if self._more:
             metadata += self._more(line)
         if time < now - self._age or time < stream.newest - self._behind or time > now + self._ahead:
@@ -113,15 +115,16 @@ class Encoder:
                 time = max(now, stream.newest - self._behind)
             else:
                 stream = self._late_stream(stream, time, now)
-        if self._distinct:
-            time = self._distinct(line, time)
+        time = self._distinct(line, time)
         if time > stream.newest:  # noqa: PLR1730  # a call costs more
             stream.newest = time
         try:
-            text = b'["%d",%b%b,{%b}]' % (time, orjson.dumps(line[:end].decode())[:-1], kind.end, metadata[1:])
+            said = orjson.dumps(line[:end].decode())
         except UnicodeDecodeError as error:
             text = b'["%d",%b,{%b}]' % (time, _wrapped(line, error), metadata[1:])
-        return Entry(len(text) + 1, line=line, stream=stream, time=time, text=text)
+            return Entry(len(text) + 1, stream=stream, time=time, text=text, raw=line[:-1])
+        text = b"".join((b'["', b"%d" % time, b'",', said[:-1], kind.end, b",{", metadata[1:], b"}]"))
+        return Entry(len(text) + 1, stream=stream, time=time, text=text)
 
     def _late_stream(self, stream: Stream, time: int, now: int) -> Stream:
         """Return where an entry goes that comes too late for its stream, or too early.
@@ -149,13 +152,19 @@ class _Distinct:
     """Gives equal lines of a batch different times: of two with the same time, Loki would keep one."""
 
     def __init__(self) -> None:
-        self._seen: set[tuple[bytes, int]] = set()
+        self._seen: dict[int, bytes | set[bytes]] = {}  # by time; most times have one line, which is not hashed then
 
     def __call__(self, line: bytes, time: int) -> int:
         """Return the time, or the next that this line does not have."""
-        while (line, time) in self._seen:
+        while seen := self._seen.setdefault(time, line):
+            if seen is line:
+                return time
+            if isinstance(seen, bytes):
+                seen = self._seen[time] = {seen}
+            if line not in seen:
+                seen.add(line)
+                return time
             time += 1
-        self._seen.add((line, time))
         return time
 
 
@@ -187,11 +196,15 @@ def push_body(entries: Iterable[Entry]) -> bytes:
     streams: dict[Stream, list[Entry]] = {}
     for entry in entries:
         streams.setdefault(entry.stream, []).append(entry)
-    parts = []
+    pieces = [b'{"streams":[']
     for stream, several in streams.items():
         several.sort(key=_BY_TIME)
-        parts.append(b"%b%b]}" % (stream.head, b",".join([entry.text for entry in several])))
-    return b'{"streams":[%b]}' % b",".join(parts)
+        between = [b","] * (2 * len(several))
+        between[::2] = [entry.text for entry in several]
+        between[-1] = b"]},"
+        pieces += [stream.head, *between]
+    pieces[-1] = b"]}]}" if streams else b'{"streams":[]}'
+    return b"".join(pieces)  # at one go: bodies are large
 
 
 def _within(limit: int | None) -> int:

@@ -11,7 +11,7 @@ from filters.loki.values import Picker, Values, text_of
 
 # Texts are free and an attacker chooses them: a full cache is emptied, what is long never goes in.
 _MOST, _LONGEST = 16384, 512
-_MOST_ENDS, _LONGEST_END = 1024, 4096
+_MOST_ALIKE, _LONGEST_TAIL = 16, 2048  # tails of the same length; any length
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
@@ -20,11 +20,13 @@ class Kind(msgspec.Struct, frozen=True, eq=False):
 
     Args:
         metadata: members of an object, each with a comma before it.
-        end: how their lines end, as a JSON string does.
+        tail: how their lines end, with the newline; b"" where that does not matter.
+        end: the same as the end of a JSON string.
     """
 
     stream: Stream
     metadata: bytes
+    tail: bytes = b""
     end: bytes = b'"'
 
 
@@ -41,7 +43,7 @@ class Kinds:
         paths = [*(path for _, path in settings.labels), *settings.meaning]
         self._pick = Picker(paths)
         self._by_values: dict[Values, Kind] = {}
-        self._by_end: dict[bytes, Kind] = {}
+        self._by_length: dict[int, list[Kind]] = {}  # of their tail; to hash it costs more than to compare a few
         keys = {path[0] if len(path) > 1 else "" for path in paths}
         self._mark = b",%b:{" % orjson.dumps(keys.pop()) if len(keys) == 1 and "" not in keys else b""
         self.of = self._of_end if self._mark else self._of_values
@@ -53,10 +55,11 @@ class Kinds:
             line: with its newline.
         """
         place = line.rfind(self._mark)
-        kind = self._by_end.get(line[place:])
-        if kind:
-            return kind, place
-        if place > 0 and len(line) - place <= _LONGEST_END:
+        length = len(line) - place
+        for kind in self._by_length.get(length, ()):
+            if line.endswith(kind.tail):
+                return kind, place
+        if place > 0 and length <= _LONGEST_TAIL:
             self._learn(line[place:])
         return self._of_values(line)
 
@@ -64,19 +67,20 @@ class Kinds:
         values = self._pick(line)
         return self._by_values.get(values) or self._kind(values), len(line) - 1
 
-    def _learn(self, end: bytes) -> None:
-        """Remember the kind of lines with such an end, if it is the last member of a record and nothing else."""
-        record = b"{" + end[1:]
+    def _learn(self, tail: bytes) -> None:
+        """Remember the kind of lines with such a tail, if it is the last member of a record and nothing else."""
+        record = b"{" + tail[1:]
         try:
-            text = orjson.dumps(end[:-1].decode())
+            text = orjson.dumps(tail[:-1].decode())
             if len(_members(record)) != 1:
                 return
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return
         kind, _ = self._of_values(record)
-        if len(self._by_end) >= _MOST_ENDS:
-            self._by_end.clear()
-        self._by_end[end] = msgspec.structs.replace(kind, end=text[1:])
+        alike = self._by_length.setdefault(len(tail), [])
+        if len(alike) >= _MOST_ALIKE:
+            alike.clear()
+        alike.append(msgspec.structs.replace(kind, tail=tail, end=text[1:]))
 
     def _kind(self, values: Values) -> Kind:
         texts = list(map(text_of, values))
@@ -114,4 +118,9 @@ def pairs(names: Sequence[str], values: Iterable[str]) -> bytes:
 
 def pair(name: str, value: str) -> bytes:
     """Return a member of an object, with a comma before it."""
-    return b',"%b":%b' % (name.encode(), orjson.dumps(value))
+    return named(name) + orjson.dumps(value)
+
+
+def named(name: str) -> bytes:
+    """Return what is before the value of a member."""
+    return b',"%b":' % name.encode()
