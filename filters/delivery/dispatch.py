@@ -90,7 +90,9 @@ class Dispatch(Generic[T]):
         self._waiting: deque[T] = deque()
         self._size = 0  # bytes that wait
         self._flights: list[_Flight[T]] = []  # the first ones have their turn
-        self._changed = threading.Condition()
+        lock = threading.RLock()
+        self._changed = threading.Condition(lock)
+        self._news = threading.Condition(lock)  # for a worker with empty hands; each wake-up takes the flow's time
         self._started = False
         self._closed = threading.Event()
         self._finishing = False  # no more comes
@@ -128,7 +130,7 @@ class Dispatch(Generic[T]):
         """
         with self._changed:
             self._finishing = True
-            self._changed.notify_all()
+            self._tell()
             self._changed.wait_for(lambda: self._failed or not (self._waiting or self._flights))
             # What is under way may still arrive; nothing new is sent.
             self._changed.wait_for(lambda: not self._flights, self._settings.drain)
@@ -140,7 +142,7 @@ class Dispatch(Generic[T]):
         self._closed.set()
         with self._changed:
             self._over = True
-            self._changed.notify_all()
+            self._tell()
         self._target.close()
 
     @property
@@ -191,7 +193,11 @@ class Dispatch(Generic[T]):
         self.counts.waiting_records += len(items)
         self.counts.waiting_bytes += size
         if news or self._is_full():
-            self._changed.notify_all()
+            self._news.notify()
+
+    def _tell(self) -> None:
+        self._changed.notify_all()
+        self._news.notify_all()
 
     # What the workers do
 
@@ -203,7 +209,7 @@ class Dispatch(Generic[T]):
         except Exception as error:
             with self._changed:
                 self._ledger.fail(f"internal error: {type(error).__name__}: {error}")
-                self._changed.notify_all()
+                self._tell()
             raise
 
     def _next(self) -> _Flight[T] | None:
@@ -213,13 +219,16 @@ class Dispatch(Generic[T]):
                 if not self._waiting:
                     if self._finishing:
                         return None
-                    self._changed.wait()
+                    self._news.wait()
                     continue
                 left = self._waiting[0].receipt.begun + self._settings.seconds - time.monotonic()
                 can_wait = left > 0 and not self._finishing
                 if self._is_full() or not (can_wait or len(self._flights) >= self._settings.in_flight):
-                    return self._taken()
-                self._changed.wait(left if can_wait else None)
+                    flight = self._taken()
+                    if self._waiting:
+                        self._news.notify()  # another one looks after the rest
+                    return flight
+                self._news.wait(left if can_wait else None)
         return None
 
     def _is_full(self) -> bool:
@@ -270,7 +279,7 @@ class Dispatch(Generic[T]):
             self._waiting.extendleft(reversed(flight.take()))  # the run ends for a reason of its own
             if flight in self._flights:
                 self._flights.remove(flight)
-            self._changed.notify_all()
+            self._tell()
 
     def _ask(self, flight: _Flight[T], items: list[T], tries: int) -> Verdict:
         """Send the next request of a flight; return what became of it."""
@@ -343,7 +352,7 @@ class Dispatch(Generic[T]):
                 return
         with self._changed:
             self._hasty = True
-            self._changed.notify_all()
+            self._tell()
         if not self._closed.wait(self._settings.drain):
             self._give_up()
 
@@ -356,7 +365,7 @@ class Dispatch(Generic[T]):
             self._flights.clear()
             self.counts.waiting_records = self.counts.waiting_bytes = 0
             acks = self._left(left)
-            self._changed.notify_all()
+            self._tell()
         _call(acks)
 
     def _left(self, items: Sequence[T]) -> Acks:
