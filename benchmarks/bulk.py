@@ -3,7 +3,9 @@
 `python benchmarks/bulk.py [RECORDS]` prints documents a second and the client's processor time a document. The bare
 loops send the very bytes that sipsense makes of the same records; parallel_bulk of opensearch-py gets the documents
 that sipsense has enriched already. Each run is a process of its own and has a new index, in turn; the server counts
-what arrived. It needs an OpenSearch (see tests/servers/opensearch.py) and `pip install '.[bench]'`.
+what arrived. All is measured twice: with all cores for both, where the processor time of server and client together is
+what counts, and with a core for each of them, as on two machines. It needs an OpenSearch (see
+tests/servers/opensearch.py) and `pip install '.[bench]'`.
 """
 
 import json
@@ -24,7 +26,7 @@ from servers.cache import Missing
 from servers.opensearch import OpenSearch, locate, run_opensearch
 
 from benchmarks.data import _flat, records
-from benchmarks.measure import ROOT, SIPSENSE
+from benchmarks.measure import ROOT, SIPSENSE, Cores, all_cores
 from benchmarks.ways.bulk_loop import LENGTH
 from enricher import Enricher
 from filters.elastic.bulk import Encoder
@@ -114,22 +116,39 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prepare(folder, count)
-        with run_opensearch(folder, heap="2g", optimize=True) as server:
-            commands = ways(folder, server.url)
-            for command in list(commands.values())[:2]:
-                measure(server, command, count, "warm")  # Java compiles what it runs often
-            speeds: dict[str, list[Speed]] = {way: [] for way in commands}
-            for number in range(ROUNDS):
-                for way, command in commands.items():
-                    speeds[way].append(measure(server, command, count, f"run-{number}"))
-    medians = {way: Speed(*map(median, zip(*several, strict=True))) for way, several in speeds.items()}
-    print(f"{count} documents, {BATCH} in a request, medians of {ROUNDS}")
-    for way, speed in medians.items():
-        print(f"{way:26} {speed.documents:10,.0f} documents/s {speed.cpu:8.1f} us CPU/document")
-    loop_1, ours_1, loop, ours, other = medians.values()
-    print(f"sipsense / bare loop: {ours_1.documents / loop_1.documents:.2f} one at a time, "
+        print(f"{count} documents, {BATCH} in a request, medians of {ROUNDS}")
+        for cores in all_cores():
+            server = folder / cores.name
+            server.mkdir()
+            tell(cores, compare(folder, server, count, cores))
+
+
+def compare(folder: Path, workdir: Path, count: int, cores: Cores) -> dict[str, Speed]:
+    """Return the medians of each way."""
+    with (
+        cores.of(cores.server),
+        run_opensearch(workdir, heap="2g", optimize=True) as server,
+        cores.of(cores.client),
+    ):
+        commands = ways(folder, server.url)
+        for command in list(commands.values())[:2]:
+            measure(server, command, count, "warm")  # Java compiles what it runs often
+        speeds: dict[str, list[Speed]] = {way: [] for way in commands}
+        for number in range(ROUNDS):
+            for way, command in commands.items():
+                speeds[way].append(measure(server, command, count, f"run-{number}"))
+    return {way: Speed(*map(median, zip(*several, strict=True))) for way, several in speeds.items()}
+
+
+def tell(cores: Cores, speeds: dict[str, Speed]) -> None:
+    """Print how they compare."""
+    print(f"{cores.name}:")
+    for way, speed in speeds.items():
+        print(f"  {way:26} {speed.documents:10,.0f} documents/s {speed.cpu:8.1f} us CPU/document")
+    loop_1, ours_1, loop, ours, other = speeds.values()
+    print(f"  sipsense / bare loop: {ours_1.documents / loop_1.documents:.2f} one at a time, "
           f"{ours.documents / loop.documents:.2f} {IN_FLIGHT} at a time (target: {TARGET})")  # fmt: skip
-    print(f"sipsense / parallel_bulk: {ours.documents / other.documents:.2f}, "
+    print(f"  sipsense / parallel_bulk: {ours.documents / other.documents:.2f}, "
           f"processor time 1 : {other.cpu / ours.cpu:.1f}")  # fmt: skip
 
 

@@ -2,8 +2,9 @@
 
 `python benchmarks/loki.py [RECORDS]` prints lines a second and processor time a line. The bare loop sends the bodies
 that sipsense makes of the same records, over one connection, one after the other. It needs VictoriaLogs, which it
-builds once; each run has a new server, in turn. On a machine where server and client share two cores, the processor
-time of both together is what counts; the last row is sipsense before a server that takes everything and does nothing.
+builds once; each run has a new server, in turn. All is measured twice: with all cores for both, where the processor
+time of server and client together is what counts, and with a core for each of them, as on two machines. `alone` is
+sipsense before a server that takes everything and does nothing.
 """
 
 import http.client
@@ -26,7 +27,7 @@ from servers.cache import Missing
 from servers.victorialogs import VictoriaLogs, locate, run_victorialogs
 
 from benchmarks.data import _flat, records
-from benchmarks.measure import ROOT, SIPSENSE
+from benchmarks.measure import ROOT, SIPSENSE, Cores, all_cores
 from enricher import Enricher
 from filters.loki.entries import Encoder, push_body
 from filters.loki.settings import METADATA, Limits, Settings
@@ -111,9 +112,14 @@ def sipsense(url: str, path: str, count: int) -> Speed:
     return Speed(count / seconds, (usage.ru_utime + usage.ru_stime) / count * 1e6)
 
 
-def measure(run: Callable[[VictoriaLogs], Speed], count: int) -> Speed:
+def measure(run: Callable[[VictoriaLogs], Speed], count: int, cores: Cores) -> Speed:
     """Return the speed of a run into a new server, where all lines arrive."""
-    with tempfile.TemporaryDirectory() as folder, run_victorialogs(Path(folder)) as server:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        cores.of(cores.server),
+        run_victorialogs(Path(folder)) as server,
+        cores.of(cores.client),
+    ):
         speed = run(server)
         assert server.count() == count
     return speed
@@ -145,16 +151,22 @@ def main() -> None:
             "bare loop": lambda server: bare(server, ready, count),
             "sipsense": lambda server: sipsense(server.loki, file.name, count),
         }
-        speeds: dict[str, list[Speed]] = {name: [] for name in ways}
-        for _ in range(ROUNDS):
-            for name, run in ways.items():
-                speeds[name].append(measure(run, count))
-            speeds.setdefault("alone", []).append(alone(file.name, count))
-    best = {name: Speed(*map(median, zip(*several, strict=True))) for name, several in speeds.items()}
-    print(f"{count} lines, bodies of {sum(map(len, ready)) / len(ready) / 2**20:.1f} MiB, medians of {ROUNDS}")
-    for name, speed in best.items():
-        print(f"{name:10} {speed.lines:10,.0f} lines/s {speed.cpu:8.1f} us CPU/line")
-    print(f"sipsense / bare loop: {best['sipsense'].lines / best['bare loop'].lines:.2f} (target: {TARGET})")
+        print(f"{count} lines, bodies of {sum(map(len, ready)) / len(ready) / 2**20:.1f} MiB, medians of {ROUNDS}")
+        for cores in all_cores():
+            speeds: dict[str, list[Speed]] = {name: [] for name in ways}
+            for _ in range(ROUNDS):
+                for name, run in ways.items():
+                    speeds[name].append(measure(run, count, cores))
+                speeds.setdefault("alone", []).append(alone(file.name, count))
+            tell(cores, {name: Speed(*map(median, zip(*several, strict=True))) for name, several in speeds.items()})
+
+
+def tell(cores: Cores, speeds: dict[str, Speed]) -> None:
+    """Print how they compare."""
+    print(f"{cores.name}:")
+    for name, speed in speeds.items():
+        print(f"  {name:10} {speed.lines:10,.0f} lines/s {speed.cpu:8.1f} us CPU/line")
+    print(f"  sipsense / bare loop: {speeds['sipsense'].lines / speeds['bare loop'].lines:.2f} (target: {TARGET})")
 
 
 if __name__ == "__main__":

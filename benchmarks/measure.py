@@ -4,7 +4,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from statistics import median
 from typing import Literal, NamedTuple
 
@@ -43,6 +44,35 @@ class Way(NamedTuple):
 
 
 Costs = dict[tuple[str, Sink], Cost]
+
+
+class Cores:
+    """Which processor cores a server and a client get: all of them, or one each as if they were on two machines.
+
+    Where both share few cores, a client that is busy takes from the server what the server would need to be measured.
+    """
+
+    def __init__(self, name: str, server: set[int], client: set[int]) -> None:
+        self.name = name
+        self.server = server
+        self.client = client
+
+    @contextmanager
+    def of(self, cores: set[int]) -> Iterator[None]:
+        """Give these cores to what is started inside the block."""
+        before = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, cores)
+        try:
+            yield
+        finally:
+            os.sched_setaffinity(0, before)
+
+
+def all_cores() -> list[Cores]:
+    """Return the ways to share this machine's cores that can be compared on it."""
+    cores = os.sched_getaffinity(0)
+    shared = Cores(f"{len(cores)} cores for both", cores, cores)
+    return [shared, Cores("a core each", {min(cores)}, {max(cores)})] if len(cores) > 1 else [shared]
 
 
 def in_turn(ways: Mapping[str, Way], rounds: int, sinks: Sequence[Sink] = SINKS) -> Costs:
