@@ -362,6 +362,7 @@ class Dispatch(Generic[T]):
             self._over = True
             left = [item for flight in self._flights for item in flight.take()] + list(self._waiting)
             self._waiting.clear()
+            self._size = 0
             self._flights.clear()
             self.counts.waiting_records = self.counts.waiting_bytes = 0
             acks = self._left(left)

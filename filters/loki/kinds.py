@@ -11,7 +11,7 @@ from filters.loki.values import Picker, Values, text_of
 
 # Texts are free and an attacker chooses them: a full cache is emptied, what is long never goes in.
 _MOST, _LONGEST = 16384, 512
-_MOST_ALIKE, _LONGEST_TAIL = 16, 2048  # tails of the same length; any length
+_MOST_TAILS, _MOST_ALIKE, _LONGEST_TAIL = 1024, 32, 4096  # alike are those of the same length
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
@@ -44,6 +44,7 @@ class Kinds:
         self._pick = Picker(paths)
         self._by_values: dict[Values, Kind] = {}
         self._by_length: dict[int, list[Kind]] = {}  # of their tail; to hash it costs more than to compare a few
+        self._tails = 0
         keys = {path[0] if len(path) > 1 else "" for path in paths}
         self._mark = b",%b:{" % orjson.dumps(keys.pop()) if len(keys) == 1 and "" not in keys else b""
         self.of = self._of_end if self._mark else self._of_values
@@ -77,10 +78,11 @@ class Kinds:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return
         kind, _ = self._of_values(record)
-        alike = self._by_length.setdefault(len(tail), [])
-        if len(alike) >= _MOST_ALIKE:
-            alike.clear()
-        alike.append(msgspec.structs.replace(kind, tail=tail, end=text[1:]))
+        self._tails += 1
+        if self._tails > _MOST_TAILS or len(self._by_length.get(len(tail), ())) >= _MOST_ALIKE:
+            self._by_length.clear()
+            self._tails = 1
+        self._by_length.setdefault(len(tail), []).append(msgspec.structs.replace(kind, tail=tail, end=text[1:]))
 
     def _kind(self, values: Values) -> Kind:
         texts = list(map(text_of, values))

@@ -380,11 +380,13 @@ def test_memory_is_bounded():
     made.entries(b'{"number":"%b"}\n' % (b"x" * 5000))
     ends = Made()
     ends.entries(*(b'{"a":1,"sip":{"code":%d}}\n' % number for number in range(3000)))
-    assert 0 < max(map(len, ends.kinds._by_length.values())) <= 16
+    assert 0 < max(map(len, ends.kinds._by_length.values())) <= 32
     ends.entries(b'{"a":1,"sip":{"code":"%b"}}\n' % (b"x" * 5000), b'{"a":1,"sip":{"code":486},"b":2}\n')
     tails = [kind.tail for kinds in ends.kinds._by_length.values() for kind in kinds]
     assert max(map(len, tails)) < 50
     assert not any(tail.endswith(b'"b":2}\n') for tail in tails)
+    ends.entries(*(b'{"a":1,"sip":{"code":%d}}\n' % 10**number for number in range(1500)))
+    assert 400 < sum(map(len, ends.kinds._by_length.values())) <= 1024
     assert max(len(str(key)) for key in made.kinds._by_values) < 5000
 
 
