@@ -50,7 +50,7 @@ def main() -> None:
     args = parser.parse_args()
     plain = list(islice(flat(), args.records))
     enriched = list(map(Enricher().enrich_json, plain))
-    rows = [COLUMNS]
+    _print([COLUMNS])
     for codec in CODECS:
         ways: dict[str, Callable[[], Run]] = {
             "sipsense": lambda codec=codec: _run(codec, "", plain),
@@ -62,8 +62,8 @@ def main() -> None:
             for name, run in ways.items():
                 print(f"{codec}, round {turn + 1}: {name} ...", file=sys.stderr, flush=True)
                 runs[name].append(run())
-        rows += _rows(codec, args.records, {name: _medians(several) for name, several in runs.items()})
-    _print(rows)
+        _print(_rows(codec, args.records, {name: _medians(several) for name, several in runs.items()}))
+    print(f"\nPython {platform.python_version()}, {platform.machine()}, {os.cpu_count()} processors.")
 
 
 def _rows(codec: str, records: int, costs: dict[str, Run]) -> list[tuple[str, ...]]:
@@ -124,11 +124,9 @@ def _cpu(pid: int) -> float:
 
 
 def _print(rows: list[tuple[str, ...]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for what, *numbers in rows:
-        aligned = [number.rjust(width) for number, width in zip(numbers, widths[1:], strict=True)]
-        print("  ".join([what.ljust(widths[0]), *aligned]).rstrip())
-    print(f"\nPython {platform.python_version()}, {platform.machine()}, {os.cpu_count()} processors.")
+        aligned = [number.rjust(len(column)) for number, column in zip(numbers, COLUMNS[1:], strict=True)]
+        print("  ".join([what.ljust(len("msgpack: a copy, enriched before")), *aligned]).rstrip(), flush=True)
 
 
 if __name__ == "__main__":
