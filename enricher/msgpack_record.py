@@ -29,10 +29,8 @@ class MsgpackRecord:
             self._nodes: dict[Path, Any] = {(): _named(_members(record))}
         except msgspec.ValidationError as error:
             raise InvalidRecord("not_map", f"expected a MessagePack map: {error}") from None
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:  # the latter before msgspec 0.23
+        except (msgspec.DecodeError, UnicodeDecodeError, TypeError) as error:  # the latter two before msgspec 0.23
             self._nodes = {(): _loose_members(record, error)}
-        except TypeError as error:
-            raise InvalidRecord("not_msgpack", f"expected a MessagePack map: {error}") from None
         except RecursionError:
             raise InvalidRecord("too_deep", "expected MessagePack that is not nested so deeply") from None
 
