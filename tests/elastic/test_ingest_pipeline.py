@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ingest_records import CATALOG, NUMBERS, PROFILE, all_records, letters, odd_records, shaped, storable, texts_of
 from records import CASES, POOL, objects
+from servers import cache
 from servers.opensearch import OpenSearch
 from simulate import assert_same, install, simulate
 
@@ -160,9 +160,9 @@ def test_indexed(opensearch: OpenSearch, unique: Callable[[str], str], capsys: p
     assert (counts["count"], script["script:sipsense"]["stats"]["failed"]) == (len(records), 0)
 
 
-@pytest.mark.skipif(not (shutil.which("curl") or os.environ.get("CI")), reason="no curl")
 def test_document(opensearch: OpenSearch, unique: Callable[[str], str], tmp_path: Path) -> None:
     """The commands of docs/ingest-pipeline.md work in their order; the last enriches what was stored before."""
+    cache.needed("curl", lambda: cache.install(["curl"], ["curl"]))
     root = Path(__file__).parents[2]
     text = (root / "docs" / "ingest-pipeline.md").read_text("utf-8")
     commands = "\n".join(re.findall(r"^ *```sh\n(.*?)```", text, re.DOTALL | re.MULTILINE))

@@ -172,7 +172,6 @@ def test_event_time(codec: str, tmp_path: Path) -> None:
 
 def test_log_to_itself(tmp_path: Path) -> None:
     """What the child has to say comes into the Fluentd that started it."""
-    pytest.importorskip("fluent")
     port = free_port()
     catalog = tmp_path / "my.toml"
     catalog.write_text("")

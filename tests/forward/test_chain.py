@@ -7,6 +7,7 @@ import certificates
 import pytest
 from forward_messages import packed
 from forward_peers import connect, receive, sipsense, wait_for
+from servers.cache import absent
 from servers.process import free_port
 
 LINES = b"".join(b'{"sip_code":486,"n":%d}\n' % number for number in range(5000))
@@ -39,7 +40,7 @@ def with_key_and_tls(folder):
 def test_from_one_to_the_other(tmp_path, way):
     """All records arrive once and in order; enriched twice they are as enriched once."""
     if way is by_ipv6 and not has_ipv6():
-        pytest.skip("no IPv6 here")
+        absent("no IPv6 here")
     source, source_args, sink, sink_args = way(tmp_path)
     (tmp_path / "sender").mkdir()
     with (

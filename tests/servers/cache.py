@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import pytest
 
@@ -23,14 +23,19 @@ class Missing(Exception):
 
 
 def needed(name: str, locate: Callable[[], _T]) -> _T:
-    """Return what is located; where it is missing, skip the test with the reason printed, or with CI=true fail it."""
+    """Return what is located; where it is missing, the test is skipped, or fails."""
     try:
         return locate()
     except Missing as reason:
-        print(f"no {name}: {reason}", file=sys.stderr)
-        if os.environ.get("CI", "").lower() in ("true", "1"):
-            pytest.fail(f"no {name}: {reason}")
-        pytest.skip(f"no {name}: {reason}")
+        absent(f"no {name}: {reason}")
+
+
+def absent(reason: str) -> NoReturn:
+    """Skip a test for what this machine lacks, with the reason printed, or with CI=true fail it."""
+    print(reason, file=sys.stderr)
+    if os.environ.get("CI", "").lower() in ("true", "1"):
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 @contextmanager
