@@ -84,18 +84,14 @@ def _of_isos(values: Sequence[Any], zone: tzinfo | None) -> list[int | None]:
     Raises:
         TypeError, ValueError, LookupError: one of them wants a closer look.
     """
-    lengths = set(map(len, values))
-    moments = list(map(datetime.fromisoformat, values))
-    aware = moments[0].tzinfo is not None
-    # A seventh digit would be cut off, and what is shorter may be a count or a day.
-    if (
-        set(map(_FIFTH, values)) != {"-"}
-        or min(lengths) <= 18
-        or max(lengths) > 26 + aware
-        or not (aware or zone is UTC)
-    ):
-        raise ValueError
+    longest = max(map(len, values))
+    aware = datetime.fromisoformat(values[0]).tzinfo is not None
+    if min(map(len, values)) <= 18 or set(map(_FIFTH, values)) != {"-"} or not (aware or zone is UTC):
+        raise ValueError  # a day or a count, or of a zone that is not simply taken off
+    if longest > 26 and any(value[26:27].isdecimal() for value in values):
+        raise ValueError  # a seventh digit would be cut off
     epoch = _EPOCH if aware else _PLAIN_EPOCH  # to give each of them a zone costs more than all the rest
+    moments = map(datetime.fromisoformat, values)
     found: list[int | None] = [(moment - epoch) // _MICROSECOND * 1000 for moment in moments]
     if not 0 < min(found) <= max(found) <= _LAST:  # type: ignore[operator, type-var]  # there is no None
         raise ValueError
