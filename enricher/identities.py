@@ -64,8 +64,8 @@ class Identities:
             identities = shape.read([records[place] for place in places])
             for place, identity in zip(places, identities, strict=True):
                 found[place] = identity
-            before, places = len(places), [place for place in places if found[place] is None]
-            fits[shape] = before - len(places)
+            fits[shape] = len(places) - identities.count(None)
+            places = [place for place in places if found[place] is None]
         common = tuple(sorted(shapes, key=fits.__getitem__, reverse=True))  # what fits most is tried first
         if shapes is self._shapes and common != shapes:
             self._shapes = common

@@ -1,6 +1,6 @@
 """Types that decode only records that have something at the same paths, so that whose they are is known beforehand."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
 from typing import Annotated, Any
 
@@ -59,7 +59,7 @@ class Shape:
         self._decode = msgspec.json.Decoder(_type(tree), float_hook=Number).decode
         self._decode(record)
 
-    def read(self, records: Sequence[bytes]) -> Iterator[Identity | None]:
+    def read(self, records: Sequence[bytes]) -> list[Identity | None]:
         """Return what tells each of the records apart; None for one that has another shape or is no UTF-8."""
         views: list[Any] = []
         rest = map(self._decode, records)
@@ -75,9 +75,9 @@ class Shape:
                 view if record.isascii() or _is_utf8(record) else None
                 for view, record in zip(views, records, strict=True)
             ]
-        fitting = [view for view in views if view is not None] if None in views else views
+        fitting = [view for view in views if view]
         identities = iter(self._fields.read(lambda place: list(map(self._columns[place], fitting)), len(fitting)))
-        return identities if fitting is views else (view and next(identities) for view in views)
+        return [view and next(identities) for view in views]
 
 
 def _is_utf8(record: bytes) -> bool:
