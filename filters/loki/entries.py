@@ -42,8 +42,7 @@ class Entry(Item, gc=False):
     @property
     def record(self) -> bytes:
         """Return the record as it came, without its newline."""
-        line: str = orjson.loads(self.text)[1]
-        return self.raw or line.encode()
+        return self.raw or bytes(orjson.loads(self.text)[1], "utf-8")
 
 
 class Encoder:
@@ -118,13 +117,13 @@ class Encoder:
         time = self._distinct(line, time)
         if time > stream.newest:  # noqa: PLR1730  # a call costs more
             stream.newest = time
+        raw = b""
         try:
-            said = orjson.dumps(line[:end].decode())
+            said, rest = orjson.dumps(line[:end].decode())[:-1], kind.end
         except UnicodeDecodeError as error:
-            text = b'["%d",%b,{%b}]' % (time, _wrapped(line, error), metadata[1:])
-            return Entry(len(text) + 1, stream=stream, time=time, text=text, raw=line[:-1])
-        text = b"".join((b'["', b"%d" % time, b'",', said[:-1], kind.end, b",{", metadata[1:], b"}]"))
-        return Entry(len(text) + 1, stream=stream, time=time, text=text)
+            said, rest, raw = _wrapped(line, error), b"", line[:-1]
+        text = b"".join((b'["', b"%d" % time, b'",', said, rest, b",{", metadata[1:], b"}]"))
+        return Entry(len(text) + 1, stream=stream, time=time, text=text, raw=raw)
 
     def _late_stream(self, stream: Stream, time: int, now: int) -> Stream:
         """Return where an entry goes that comes too late for its stream, or too early.
@@ -156,15 +155,14 @@ class _Distinct:
 
     def __call__(self, line: bytes, time: int) -> int:
         """Return the time, or the next that this line does not have."""
-        while seen := self._seen.setdefault(time, line):
-            if seen is line:
-                return time
+        while (seen := self._seen.get(time)) is not None:
             if isinstance(seen, bytes):
                 seen = self._seen[time] = {seen}
             if line not in seen:
                 seen.add(line)
                 return time
             time += 1
+        self._seen[time] = line
         return time
 
 

@@ -218,6 +218,7 @@ def test_equal_lines():
     """Two records that are the same byte for byte, at the same time, stay two: Loki would keep one of them."""
     entries = Made().of(call(), call(), call(when=NOW + 1), call())
     assert [entry.time - NOW for entry in entries] == [0, 1, 2, 1]
+    assert [entry.time - NOW for entry in Made().entries(*enriched(call()) * 3)] == [0, 1, 2]
     late = Made().of(*[call(when=NOW - 30 * DAY)] * 2)
     assert [entry.time - NOW for entry in late] == [0, 1]
 
