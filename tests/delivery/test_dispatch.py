@@ -88,6 +88,20 @@ class TestRequests:
             run.finish()
         assert numbers(store) == list(range(35))
 
+    def test_rest_while_busy(self):
+        """What is left of records when a request is full is sent in time too, while that one is under way."""
+        held, store = threading.Event(), Store()
+        with HttpServer(lambda asked: (asked.number != 1 or held.wait(20)) and store(asked)) as server:
+            run = Run(server.port, in_flight=2)
+            run.write(99)
+            until(lambda: run.acks)
+            time.sleep(0.05)  # all hands are empty now
+            run.write(*range(13))
+            until(lambda: len(store.lines) == 4)
+            held.set()
+            run.finish()
+        assert len(store.lines) == 14
+
     def test_growing_while_busy(self):
         """What does not fill a request waits for more while as many as allowed are under way, however long."""
         held, store = threading.Event(), Store()
