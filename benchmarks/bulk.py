@@ -9,15 +9,11 @@ tests/servers/opensearch.py) and `pip install '.[bench]'`.
 """
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
 from itertools import repeat
 from pathlib import Path
-from statistics import median
-from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -26,7 +22,7 @@ from servers.cache import Missing
 from servers.opensearch import OpenSearch, locate, run_opensearch
 
 from benchmarks.data import _flat, records
-from benchmarks.measure import ROOT, SIPSENSE, Cores, all_cores
+from benchmarks.measure import SIPSENSE, Cores, Cost, all_cores, medians, on, run
 from benchmarks.ways.bulk_loop import LENGTH
 from enricher import Enricher
 from filters.elastic.bulk import Encoder
@@ -43,13 +39,6 @@ INDEX = {
         "properties": {"@timestamp": {"type": "date"}},
     },
 }
-
-
-class Speed(NamedTuple):
-    """What a run did: documents a second on the clock, and microseconds of processor time a document."""
-
-    documents: float
-    cpu: float
 
 
 def calls(count: int) -> list[bytes]:
@@ -90,20 +79,14 @@ def ways(folder: Path, url: str) -> dict[str, list[str]]:
     }
 
 
-def measure(server: OpenSearch, command: list[str], count: int, index: str) -> Speed:
-    """Return the speed of a run into a new index, where all documents arrive."""
+def measure(server: OpenSearch, command: list[str], count: int, index: str) -> Cost:
+    """Return what a run into a new index costs, where all documents arrive."""
     server.ask("PUT", f"/{index}", INDEX)
-    begin = time.perf_counter()
-    named = [word.replace("INDEX", index) for word in command]
-    child = subprocess.Popen(named, cwd=ROOT, env={**os.environ, "PYTHONPATH": ROOT})
-    _, status, usage = os.wait4(child.pid, 0)
-    seconds = time.perf_counter() - begin
-    child.returncode = os.waitstatus_to_exitcode(status)  # it is waited for here, which Popen is not to do again
-    assert child.returncode == 0, named
+    cost = run([word.replace("INDEX", index) for word in command])
     server.ask("POST", f"/{index}/_refresh")
     assert server.ask("GET", f"/{index}/_count")["count"] == count
     server.ask("DELETE", f"/{index}")
-    return Speed(count / seconds, (usage.ru_utime + usage.ru_stime) / count * 1e6)
+    return cost
 
 
 def main() -> None:
@@ -120,35 +103,35 @@ def main() -> None:
         for cores in all_cores():
             server = folder / cores.name
             server.mkdir()
-            tell(cores, compare(folder, server, count, cores))
+            tell(cores, compare(folder, server, count, cores), count)
 
 
-def compare(folder: Path, workdir: Path, count: int, cores: Cores) -> dict[str, Speed]:
+def compare(folder: Path, workdir: Path, count: int, cores: Cores) -> dict[str, Cost]:
     """Return the medians of each way."""
     with (
-        cores.of(cores.server),
+        on(cores.server),
         run_opensearch(workdir, heap="2g", optimize=True) as server,
-        cores.of(cores.client),
+        on(cores.client),
     ):
         commands = ways(folder, server.url)
         for command in list(commands.values())[:2]:
             measure(server, command, count, "warm")  # Java compiles what it runs often
-        speeds: dict[str, list[Speed]] = {way: [] for way in commands}
+        costs: dict[str, list[Cost]] = {way: [] for way in commands}
         for number in range(ROUNDS):
             for way, command in commands.items():
-                speeds[way].append(measure(server, command, count, f"run-{number}"))
-    return {way: Speed(*map(median, zip(*several, strict=True))) for way, several in speeds.items()}
+                costs[way].append(measure(server, command, count, f"run-{number}"))
+    return {way: medians(several) for way, several in costs.items()}
 
 
-def tell(cores: Cores, speeds: dict[str, Speed]) -> None:
+def tell(cores: Cores, costs: dict[str, Cost], count: int) -> None:
     """Print how they compare."""
     print(f"{cores.name}:")
-    for way, speed in speeds.items():
-        print(f"  {way:26} {speed.documents:10,.0f} documents/s {speed.cpu:8.1f} us CPU/document")
-    loop_1, ours_1, loop, ours, other = speeds.values()
-    print(f"  sipsense / bare loop: {ours_1.documents / loop_1.documents:.2f} one at a time, "
-          f"{ours.documents / loop.documents:.2f} {IN_FLIGHT} at a time (target: {TARGET})")  # fmt: skip
-    print(f"  sipsense / parallel_bulk: {ours.documents / other.documents:.2f}, "
+    for way, cost in costs.items():
+        print(f"  {way:26} {count / cost.wall:10,.0f} documents/s {cost.cpu / count * 1e6:8.1f} us CPU/document")
+    loop_1, ours_1, loop, ours, other = costs.values()
+    print(f"  sipsense / bare loop: {loop_1.wall / ours_1.wall:.2f} one at a time, "
+          f"{loop.wall / ours.wall:.2f} {IN_FLIGHT} at a time (target: {TARGET})")  # fmt: skip
+    print(f"  sipsense / parallel_bulk: {other.wall / ours.wall:.2f}, "
           f"processor time 1 : {other.cpu / ours.cpu:.1f}")  # fmt: skip
 
 

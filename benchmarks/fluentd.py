@@ -29,7 +29,7 @@ from enricher import Enricher
 
 TARGET = 0.95
 CODECS = ("msgpack", "json")
-COLUMNS = ("child of exec_filter", "records/s", "Fluentd CPU", "child CPU", "sipsense / it", "target", "")
+COLUMNS = (f"{'child of exec_filter':32}", "records/s", "Fluentd CPU", "child CPU", "sipsense / it", "target", "")
 # Seconds without a new byte after which the route is done, and after which it is given up.
 QUIET, PATIENCE = 3.0, 600.0
 
@@ -126,7 +126,7 @@ def _cpu(pid: int) -> float:
 def _print(rows: list[tuple[str, ...]]) -> None:
     for what, *numbers in rows:
         aligned = [number.rjust(len(column)) for number, column in zip(numbers, COLUMNS[1:], strict=True)]
-        print("  ".join([what.ljust(len("msgpack: a copy, enriched before")), *aligned]).rstrip(), flush=True)
+        print("  ".join([what.ljust(len(COLUMNS[0])), *aligned]).rstrip(), flush=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ sipsense before a server that takes everything and does nothing.
 
 import http.client
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -17,8 +16,6 @@ import time
 from collections.abc import Callable
 from itertools import repeat
 from pathlib import Path
-from statistics import median
-from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -27,7 +24,7 @@ from servers.cache import Missing
 from servers.victorialogs import VictoriaLogs, locate, run_victorialogs
 
 from benchmarks.data import _flat, records
-from benchmarks.measure import ROOT, SIPSENSE, Cores, all_cores
+from benchmarks.measure import SIPSENSE, Cores, Cost, all_cores, medians, on, run
 from enricher import Enricher
 from filters.loki.entries import Encoder, push_body
 from filters.loki.settings import METADATA, Limits, Settings
@@ -52,13 +49,6 @@ while True:
             left -= len(file.read1(left))
         connection.sendall(b"HTTP/1.1 204 No Content\\r\\n\\r\\n")
 """
-
-
-class Speed(NamedTuple):
-    """What a run did: lines a second on the clock, and microseconds of processor time a line."""
-
-    lines: float
-    cpu: float
 
 
 def calls(count: int) -> list[bytes]:
@@ -86,7 +76,7 @@ def bodies(lines: list[bytes]) -> list[bytes]:
     ]
 
 
-def bare(server: VictoriaLogs, ready: list[bytes], count: int) -> Speed:
+def bare(server: VictoriaLogs, ready: list[bytes]) -> Cost:
     """Send ready-made bodies."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port)
     begin, used = time.perf_counter(), time.process_time()
@@ -97,40 +87,33 @@ def bare(server: VictoriaLogs, ready: list[bytes], count: int) -> Speed:
         assert answer.status == 204
     seconds, used = time.perf_counter() - begin, time.process_time() - used
     connection.close()
-    return Speed(count / seconds, used / count * 1e6)
+    return Cost(used, seconds, float("nan"))
 
 
-def sipsense(url: str, path: str, count: int) -> Speed:
+def sipsense(url: str, path: str) -> Cost:
     """Let the command read a file and deliver it."""
-    begin = time.perf_counter()
-    command = [*SIPSENSE, "--output", url, path]
-    child = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": ROOT})
-    _, status, usage = os.wait4(child.pid, 0)
-    seconds = time.perf_counter() - begin
-    child.returncode = os.waitstatus_to_exitcode(status)  # it is waited for here, which Popen is not to do again
-    assert child.returncode == 0
-    return Speed(count / seconds, (usage.ru_utime + usage.ru_stime) / count * 1e6)
+    return run([*SIPSENSE, "--output", url, path])
 
 
-def measure(run: Callable[[VictoriaLogs], Speed], count: int, cores: Cores) -> Speed:
-    """Return the speed of a run into a new server, where all lines arrive."""
+def measure(way: Callable[[VictoriaLogs], Cost], count: int, cores: Cores) -> Cost:
+    """Return what a run into a new server costs, where all lines arrive."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        cores.of(cores.server),
+        on(cores.server),
         run_victorialogs(Path(folder)) as server,
-        cores.of(cores.client),
+        on(cores.client),
     ):
-        speed = run(server)
+        cost = way(server)
         assert server.count() == count
-    return speed
+    return cost
 
 
-def alone(path: str, count: int) -> Speed:
+def alone(path: str) -> Cost:
     """Let the command deliver to a server that does nothing."""
     with subprocess.Popen([sys.executable, "-c", _TAKER], stdout=subprocess.PIPE) as taker:
         assert taker.stdout
         try:
-            return sipsense(f"loki+http://127.0.0.1:{int(taker.stdout.readline())}", path, count)
+            return sipsense(f"loki+http://127.0.0.1:{int(taker.stdout.readline())}", path)
         finally:
             taker.kill()
 
@@ -147,26 +130,26 @@ def main() -> None:
     with tempfile.NamedTemporaryFile() as file:
         file.write(b"".join(lines))
         file.flush()
-        ways: dict[str, Callable[[VictoriaLogs], Speed]] = {
-            "bare loop": lambda server: bare(server, ready, count),
-            "sipsense": lambda server: sipsense(server.loki, file.name, count),
+        ways: dict[str, Callable[[VictoriaLogs], Cost]] = {
+            "bare loop": lambda server: bare(server, ready),
+            "sipsense": lambda server: sipsense(server.loki, file.name),
         }
         print(f"{count} lines, bodies of {sum(map(len, ready)) / len(ready) / 2**20:.1f} MiB, medians of {ROUNDS}")
         for cores in all_cores():
-            speeds: dict[str, list[Speed]] = {name: [] for name in ways}
+            costs: dict[str, list[Cost]] = {name: [] for name in (*ways, "alone")}
             for _ in range(ROUNDS):
-                for name, run in ways.items():
-                    speeds[name].append(measure(run, count, cores))
-                speeds.setdefault("alone", []).append(alone(file.name, count))
-            tell(cores, {name: Speed(*map(median, zip(*several, strict=True))) for name, several in speeds.items()})
+                for name, way in ways.items():
+                    costs[name].append(measure(way, count, cores))
+                costs["alone"].append(alone(file.name))
+            tell(cores, {name: medians(several) for name, several in costs.items()}, count)
 
 
-def tell(cores: Cores, speeds: dict[str, Speed]) -> None:
+def tell(cores: Cores, costs: dict[str, Cost], count: int) -> None:
     """Print how they compare."""
     print(f"{cores.name}:")
-    for name, speed in speeds.items():
-        print(f"  {name:10} {speed.lines:10,.0f} lines/s {speed.cpu:8.1f} us CPU/line")
-    print(f"  sipsense / bare loop: {speeds['sipsense'].lines / speeds['bare loop'].lines:.2f} (target: {TARGET})")
+    for name, cost in costs.items():
+        print(f"  {name:10} {count / cost.wall:10,.0f} lines/s {cost.cpu / count * 1e6:8.1f} us CPU/line")
+    print(f"  sipsense / bare loop: {costs['bare loop'].wall / costs['sipsense'].wall:.2f} (target: {TARGET})")
 
 
 if __name__ == "__main__":

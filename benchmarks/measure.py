@@ -46,33 +46,33 @@ class Way(NamedTuple):
 Costs = dict[tuple[str, Sink], Cost]
 
 
-class Cores:
-    """Which processor cores a server and a client get: all of them, or one each as if they were on two machines.
+class Cores(NamedTuple):
+    """Which processor cores a server and a client get.
 
     Where both share few cores, a client that is busy takes from the server what the server would need to be measured.
     """
 
-    def __init__(self, name: str, server: set[int], client: set[int]) -> None:
-        self.name = name
-        self.server = server
-        self.client = client
-
-    @contextmanager
-    def of(self, cores: set[int]) -> Iterator[None]:
-        """Give these cores to what is started inside the block."""
-        before = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, cores)
-        try:
-            yield
-        finally:
-            os.sched_setaffinity(0, before)
+    name: str
+    server: set[int]
+    client: set[int]
 
 
 def all_cores() -> list[Cores]:
-    """Return the ways to share this machine's cores that can be compared on it."""
+    """Return what can be compared on this machine: all cores for both, and one each as if they were on two machines."""
     cores = os.sched_getaffinity(0)
     shared = Cores(f"{len(cores)} cores for both", cores, cores)
     return [shared, Cores("a core each", {min(cores)}, {max(cores)})] if len(cores) > 1 else [shared]
+
+
+@contextmanager
+def on(cores: set[int]) -> Iterator[None]:
+    """Give these cores to what is started inside the block."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def in_turn(ways: Mapping[str, Way], rounds: int, sinks: Sequence[Sink] = SINKS) -> Costs:
@@ -82,7 +82,7 @@ def in_turn(ways: Mapping[str, Way], rounds: int, sinks: Sequence[Sink] = SINKS)
         for sink in sinks:
             for name, way in ways.items():
                 costs.setdefault((name, sink), []).append(_run(way, sink))
-    return {key: _medians(several) for key, several in costs.items()}
+    return {key: medians(several) for key, several in costs.items()}
 
 
 def first_record(commands: Mapping[str, Sequence[str]], record: bytes, rounds: int) -> dict[str, Cost]:
@@ -93,11 +93,7 @@ def first_record(commands: Mapping[str, Sequence[str]], record: bytes, rounds: i
     for _ in range(rounds):
         for name, command in commands.items():
             costs.setdefault(name, []).append(_start(command, record))
-    return {name: _medians(several) for name, several in costs.items()}
-
-
-def _medians(costs: Sequence[Cost]) -> Cost:
-    return Cost(*(median(values) for values in zip(*costs, strict=True)))
+    return {name: medians(several) for name, several in costs.items()}
 
 
 def _run(way: Way, sink: Sink) -> Cost:
@@ -132,7 +128,18 @@ def _start(command: Sequence[str], record: bytes) -> Cost:
     return cost._replace(wall=wall)
 
 
-def _spawn(command: Sequence[str], source: int, output: int) -> int:
+def run(command: Sequence[str]) -> Cost:
+    """Run a command that reads and writes where we do; return what it cost."""
+    begin = time.perf_counter()
+    return _wait(_spawn(command, None, None), command, begin)
+
+
+def medians(costs: Sequence[Cost]) -> Cost:
+    """Return the median of each figure."""
+    return Cost(*(median(values) for values in zip(*costs, strict=True)))
+
+
+def _spawn(command: Sequence[str], source: int | None, output: int | None) -> int:
     child = subprocess.Popen(command, stdin=source, stdout=output, cwd=ROOT, env=_ENVIRONMENT)
     child.returncode = 0  # it is waited for here, which Popen is not to do again
     return child.pid
